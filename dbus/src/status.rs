@@ -1,0 +1,80 @@
+//! What the helper says of itself.
+
+use std::fmt;
+
+use crate::record::record;
+
+record! {
+    /// The helper's state.
+    pub struct Status {
+        /// The helper's version.
+        pub version: String,
+        /// Does at least one source deliver events? False is shown as "not watching".
+        pub watching: bool,
+        /// Is the capture of packets by the own nftables table switched on?
+        pub capturing: bool,
+        /// Why nothing is watched, as a sentence; empty while watching.
+        pub reason: String,
+        /// The command that would mend it, or empty.
+        pub mend: String,
+        /// Is a firewall known to stop packets on this machine? `yes`, `no` or `unknown`.
+        pub firewall: String,
+        /// The last sequence number given to a change.
+        pub last_seq: u64,
+        /// Incidents that are open now.
+        pub open_incidents: u64,
+        /// When the helper started, microseconds since 1970.
+        pub started_at: i64,
+        /// Each source's health record.
+        pub sources: Vec<SourceHealth>,
+    }
+}
+
+record! {
+    /// The health record of one source of events.
+    pub struct SourceHealth {
+        /// The source's name: nflog, kmsg, ...
+        pub name: String,
+        /// A word of [`SourceState`].
+        pub state: String,
+        /// Events delivered since the helper started.
+        pub events: u64,
+        /// Records known to be lost.
+        pub lost: u64,
+        /// The time of the last event, microseconds since 1970; 0 where there was none.
+        pub last_event: i64,
+        /// Why it does not work, as a sentence; empty while it does.
+        pub reason: String,
+        /// The command that would mend it, or empty.
+        pub mend: String,
+    }
+}
+
+/// The state of a source.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum SourceState {
+    /// It delivers what there is.
+    Working,
+    /// It is not wanted.
+    Off,
+    /// It is wanted and does not work.
+    Failed,
+}
+
+impl SourceState {
+    /// The word on the bus.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Working => "working",
+            Self::Off => "off",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+impl fmt::Display for SourceState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}

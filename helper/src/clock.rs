@@ -1,0 +1,13 @@
+//! The only place that reads the time.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use crate::event::Timestamp;
+
+/// The present time of the system's clock.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "this is where time enters")]
+pub fn now() -> Timestamp {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
+}
