@@ -1,1 +1,2 @@
-fn main(){}
+//! The desktop program.
+fn main() {}

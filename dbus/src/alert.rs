@@ -167,9 +167,18 @@ mod tests {
     #[test]
     fn a_newer_key_is_skipped_and_a_missing_key_is_its_default() {
         let context = Context::new(LE, 0);
-        let newer: HashMap<&str, Variant<'_>> = HashMap::from([("id", Variant::from(7_u64)), ("mood", Variant::from(vec!["calm"]))]);
+        let newer: HashMap<&str, Variant<'_>> = HashMap::from([
+            ("id", Variant::from(7_u64)),
+            ("mood", Variant::from(vec!["calm"])),
+        ]);
         let bytes = to_bytes(context, &newer).unwrap();
-        assert_eq!(bytes.deserialize::<Alert>().unwrap().0, Alert { id: 7, ..Alert::default() });
+        assert_eq!(
+            bytes.deserialize::<Alert>().unwrap().0,
+            Alert {
+                id: 7,
+                ..Alert::default()
+            }
+        );
     }
 
     #[test]

@@ -140,7 +140,11 @@ impl Kind {
     #[must_use]
     pub const fn family(self) -> Family {
         match self {
-            Self::TcpSynScan | Self::TcpConnectScan | Self::HostSweep | Self::DistributedScan | Self::Worm => Family::TcpProbe,
+            Self::TcpSynScan
+            | Self::TcpConnectScan
+            | Self::HostSweep
+            | Self::DistributedScan
+            | Self::Worm => Family::TcpProbe,
             Self::TcpFinScan
             | Self::TcpNullScan
             | Self::TcpXmasScan
@@ -152,7 +156,9 @@ impl Kind {
             Self::SctpScan => Family::Sctp,
             Self::IpProtocolScan => Family::IpProtocol,
             Self::PingSweep => Family::Icmp,
-            Self::SynFlood | Self::UdpFlood | Self::IcmpFlood | Self::ReplyFlood | Self::Smurf => Family::Flood,
+            Self::SynFlood | Self::UdpFlood | Self::IcmpFlood | Self::ReplyFlood | Self::Smurf => {
+                Family::Flood
+            }
             Self::BruteForce => Family::BruteForce,
             Self::Signature => Family::Signature,
             Self::RogueDhcp | Self::RogueRa => Family::Lan,
@@ -206,7 +212,13 @@ pub enum Severity {
 
 impl Severity {
     /// Every value, the least first.
-    pub const ALL: &'static [Self] = &[Self::Info, Self::Low, Self::Medium, Self::High, Self::Critical];
+    pub const ALL: &'static [Self] = &[
+        Self::Info,
+        Self::Low,
+        Self::Medium,
+        Self::High,
+        Self::Critical,
+    ];
 
     /// The number on the bus.
     #[must_use]

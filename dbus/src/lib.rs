@@ -18,7 +18,7 @@ pub use alert::{Alert, AlertFilter, MAX_LISTED_SIGNATURES, MAX_LISTED_SOURCES, O
 pub use error::Error;
 pub use kind::{Family, Kind, Severity, UnknownWord, Verdict};
 pub use proxy::{
-    AlertClosed, AlertClosedStream, AlertRaised, AlertRaisedStream, AlertUpdated, AlertUpdatedStream, ControlProxy, Helper1Proxy,
-    StatusChanged, StatusChangedStream,
+    AlertClosed, AlertClosedStream, AlertRaised, AlertRaisedStream, AlertUpdated,
+    AlertUpdatedStream, ControlProxy, Helper1Proxy, StatusChanged, StatusChangedStream,
 };
 pub use status::{SourceHealth, SourceState, Status};

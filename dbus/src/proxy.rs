@@ -1,5 +1,8 @@
 //! The clients' side of the two interfaces. (Private, because the macros write public items without documentation.)
-#![expect(missing_docs, reason = "the macros write items that cannot carry documentation; the XML describes the interface")]
+#![expect(
+    missing_docs,
+    reason = "the macros write items that cannot carry documentation; the XML describes the interface"
+)]
 
 use crate::{alert::Alert, alert::AlertFilter, status::Status};
 
@@ -12,7 +15,12 @@ pub trait Helper1 {
     /// Sends this connection alerts from now on; returns the last sequence number.
     fn subscribe(&self) -> zbus::Result<u64>;
     fn unsubscribe(&self) -> zbus::Result<()>;
-    fn get_alerts(&self, after_seq: u64, limit: u32, filter: AlertFilter) -> zbus::Result<Vec<Alert>>;
+    fn get_alerts(
+        &self,
+        after_seq: u64,
+        limit: u32,
+        filter: AlertFilter,
+    ) -> zbus::Result<Vec<Alert>>;
     fn get_status(&self) -> zbus::Result<Status>;
     #[zbus(allow_interactive_auth)]
     fn set_capture(&self, on: bool) -> zbus::Result<()>;

@@ -8,6 +8,8 @@ use crate::event::Timestamp;
 #[must_use]
 #[expect(clippy::disallowed_methods, reason = "this is where time enters")]
 pub fn now() -> Timestamp {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     Timestamp(i64::try_from(since.as_micros()).unwrap_or(i64::MAX))
 }

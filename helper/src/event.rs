@@ -28,10 +28,10 @@ impl Timestamp {
     }
 }
 
-/// The prefix of a log rule. nftables allows 127 bytes (`NF_LOG_PREFIXLEN`, include/net/netfilter/nf_log.h).
+/// The prefix of a log rule. nftables allows 127 bytes (`NF_LOG_PREFIXLEN`, `include/net/netfilter/nf_log.h`).
 pub type Prefix = ArrayString<127>;
 
-/// The name of an interface: at most 15 bytes (`IFNAMSIZ`, include/uapi/linux/if.h).
+/// The name of an interface: at most 15 bytes (`IFNAMSIZ`, `include/uapi/linux/if.h`).
 pub type Interface = ArrayString<15>;
 
 /// As much of `text` as fits, cut at a character.

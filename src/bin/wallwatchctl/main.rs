@@ -1,1 +1,2 @@
-fn main(){}
+//! What Wallwatch knows, in a terminal.
+fn main() {}

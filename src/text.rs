@@ -1,0 +1,540 @@
+//! Every sentence for people: an alert in words, and the escaping of what a stranger could have written.
+//!
+//! A sentence claims only what the verdict supports: where nothing tells what became of the packets, it says so, and where
+//! they reached the computer, it never speaks of a firewall that stopped them.
+
+use std::{borrow::Cow, fmt::Write as _};
+
+use jiff::{Timestamp, tz::TimeZone};
+use wallwatch_dbus::{Alert, Family, Kind, Severity, Verdict};
+
+/// Text of strangers is shown up to this many characters.
+pub const MAX_SHOWN: usize = 200;
+
+/// The word put behind text that was cut.
+const ELLIPSIS: char = '\u{2026}';
+
+/// Microseconds in a second.
+const SECOND: i64 = 1_000_000;
+
+/// Can this character reorder, hide or end what stands around it?
+///
+/// Control characters (with line ends and escape), the bidirectional controls of Unicode UAX #9, and characters without width.
+fn is_hostile(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+/// The text as it may be shown: hostile characters replaced, length capped at [`MAX_SHOWN`]. Clean text costs nothing.
+#[must_use]
+pub fn sanitize(text: &str) -> Cow<'_, str> {
+    if text.len() <= MAX_SHOWN && !text.chars().any(is_hostile) {
+        return Cow::Borrowed(text);
+    }
+    let mut shown: String = text
+        .chars()
+        .take(MAX_SHOWN)
+        .map(|c| {
+            if is_hostile(c) {
+                char::REPLACEMENT_CHARACTER
+            } else {
+                c
+            }
+        })
+        .collect();
+    if text.chars().nth(MAX_SHOWN).is_some() {
+        shown.push(ELLIPSIS);
+    }
+    Cow::Owned(shown)
+}
+
+/// The text as it may stand in a notification body that is read as markup.
+#[must_use]
+pub fn escape_markup(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+/// A number with its thousands apart: 1,000.
+#[must_use]
+pub fn number(n: u64) -> String {
+    let digits = n.to_string();
+    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
+    for (i, digit) in digits.chars().enumerate() {
+        if i > 0 && (digits.len() - i).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// So many of something: "1 port", "2 ports".
+#[must_use]
+pub fn count(n: u64, one: &str, many: &str) -> String {
+    format!("{} {}", number(n), if n == 1 { one } else { many })
+}
+
+/// A span of time, in microseconds, as people say it: "2 s", "5 min", "3 h", "4 days".
+#[must_use]
+pub fn span(microseconds: i64) -> String {
+    let seconds = microseconds.max(0) / SECOND;
+    match seconds {
+        0 => "less than a second".to_owned(),
+        1..=119 => format!("{seconds} s"),
+        120..=7_199 => format!("{} min", seconds / 60),
+        7_200..=172_799 => format!("{} h", seconds / 3_600),
+        _ => format!("{} days", seconds / 86_400),
+    }
+}
+
+/// How long ago, given the microseconds since: "just now", "2 min ago".
+#[must_use]
+pub fn ago(microseconds: i64) -> String {
+    if microseconds < 5 * SECOND {
+        "just now".to_owned()
+    } else {
+        format!("{} ago", span(microseconds))
+    }
+}
+
+/// A time in microseconds since 1970 as a local time, formatted as `strftime` would.
+fn local(time: i64, format: &str) -> String {
+    Timestamp::from_microsecond(time)
+        .map(|t| t.to_zoned(TimeZone::system()).strftime(format).to_string())
+        .unwrap_or_default()
+}
+
+/// A local date and time: "2026-11-22 14:05:09".
+#[must_use]
+pub fn date_time(time: i64) -> String {
+    local(time, "%Y-%m-%d %H:%M:%S")
+}
+
+/// A local time of day to the minute: "14:05".
+#[must_use]
+pub fn time_of_day(time: i64) -> String {
+    local(time, "%H:%M")
+}
+
+/// What an incident is, in a few words: "Port scan (SYN)". A kind this version does not know is named by its word.
+#[must_use]
+pub fn what(alert: &Alert) -> Cow<'_, str> {
+    let Some(kind) = alert.kind() else {
+        return sanitize(&alert.kind);
+    };
+    Cow::Borrowed(match kind {
+        Kind::TcpSynScan => "Port scan (SYN)",
+        Kind::TcpConnectScan => "Port scan (connect)",
+        Kind::TcpFinScan => "Stealth scan (FIN)",
+        Kind::TcpNullScan => "Stealth scan (NULL)",
+        Kind::TcpXmasScan => "Stealth scan (XMAS)",
+        Kind::TcpMaimonScan => "Stealth scan (Maimon)",
+        Kind::TcpAckScan => "Firewall probe (ACK)",
+        Kind::TcpBadFlags => "Malformed TCP packets",
+        Kind::UdpScan => "UDP port scan",
+        Kind::SctpScan => "SCTP port scan",
+        Kind::IpProtocolScan => "IP protocol scan",
+        Kind::PingSweep => "Ping sweep",
+        Kind::HostSweep => "Host sweep",
+        Kind::DistributedScan => "Port scan from many sources",
+        Kind::OsFingerprint => "Operating system probe",
+        Kind::BruteForce => "Log-in attempts",
+        Kind::Worm => "Worm",
+        Kind::SynFlood => "SYN flood",
+        Kind::UdpFlood => "UDP flood",
+        Kind::IcmpFlood => "ICMP flood",
+        Kind::ReplyFlood => "Flood of answers",
+        Kind::Land => "LAND attack",
+        Kind::Smurf => "Smurf attack",
+        Kind::Bogon => "Impossible source address",
+        Kind::RogueDhcp => "Second DHCP server",
+        Kind::RogueRa => "Second IPv6 router",
+        Kind::Signature => "Known attack",
+        Kind::Test => "Test alert",
+    })
+}
+
+/// The first line of a popup: "Port scan (SYN) - high".
+#[must_use]
+pub fn title(alert: &Alert) -> String {
+    if alert.test {
+        what(alert).into_owned()
+    } else {
+        format!("{} - {}", what(alert), alert.severity())
+    }
+}
+
+/// Who attacks: the source, or how many there are.
+#[must_use]
+pub fn who(alert: &Alert) -> Cow<'_, str> {
+    match alert.sources.as_slice() {
+        [] => Cow::Borrowed("Somebody"),
+        [source] if alert.source_count <= 1 => sanitize(source),
+        _ => Cow::Owned(count(
+            alert.source_count.max(alert.sources.len() as u64),
+            "address",
+            "addresses",
+        )),
+    }
+}
+
+/// What the attacker does, behind the name of the attacker. Two forms: going on, and over.
+const fn doing(kind: Kind, closed: bool) -> &'static str {
+    match (kind, closed) {
+        (
+            Kind::TcpSynScan
+            | Kind::TcpConnectScan
+            | Kind::UdpScan
+            | Kind::SctpScan
+            | Kind::DistributedScan,
+            false,
+        ) => "is trying the doors of this computer",
+        (
+            Kind::TcpSynScan
+            | Kind::TcpConnectScan
+            | Kind::UdpScan
+            | Kind::SctpScan
+            | Kind::DistributedScan,
+            true,
+        ) => "tried the doors of this computer",
+        (
+            Kind::TcpFinScan
+            | Kind::TcpNullScan
+            | Kind::TcpXmasScan
+            | Kind::TcpMaimonScan
+            | Kind::TcpBadFlags,
+            false,
+        ) => "is feeling for the doors of this computer with malformed packets",
+        (
+            Kind::TcpFinScan
+            | Kind::TcpNullScan
+            | Kind::TcpXmasScan
+            | Kind::TcpMaimonScan
+            | Kind::TcpBadFlags,
+            true,
+        ) => "felt for the doors of this computer with malformed packets",
+        (Kind::TcpAckScan, false) => {
+            "is finding out what the firewall of this computer lets through"
+        }
+        (Kind::TcpAckScan, true) => {
+            "tried to find out what the firewall of this computer lets through"
+        }
+        (Kind::IpProtocolScan, false) => "is finding out which protocols this computer speaks",
+        (Kind::IpProtocolScan, true) => "tried to find out which protocols this computer speaks",
+        (Kind::PingSweep | Kind::HostSweep, false) => "is looking for computers on this network",
+        (Kind::PingSweep | Kind::HostSweep, true) => "looked for computers on this network",
+        (Kind::OsFingerprint, false) => "is finding out which system runs on this computer",
+        (Kind::OsFingerprint, true) => "tried to find out which system runs on this computer",
+        (Kind::BruteForce, false) => "is trying to log in to this computer",
+        (Kind::BruteForce, true) => "tried to log in to this computer",
+        (
+            Kind::SynFlood | Kind::UdpFlood | Kind::IcmpFlood | Kind::ReplyFlood | Kind::Smurf,
+            false,
+        ) => "is flooding this computer",
+        (
+            Kind::SynFlood | Kind::UdpFlood | Kind::IcmpFlood | Kind::ReplyFlood | Kind::Smurf,
+            true,
+        ) => "flooded this computer",
+        (Kind::RogueDhcp, _) => "answers DHCP requests on this network",
+        (Kind::RogueRa, _) => "claims to be the IPv6 router of this network",
+        (Kind::Worm | Kind::Land | Kind::Bogon | Kind::Signature | Kind::Test, false) => {
+            "is attacking this computer"
+        }
+        (Kind::Worm | Kind::Land | Kind::Bogon | Kind::Signature | Kind::Test, true) => {
+            "attacked this computer"
+        }
+    }
+}
+
+/// How much was tried, and in which time: "1,000 ports in 2 s".
+fn extent(alert: &Alert) -> String {
+    let what = if alert.port_count > 0 {
+        count(alert.port_count, "port", "ports")
+    } else {
+        count(alert.packets, "packet", "packets")
+    };
+    format!(
+        "{what} in {}",
+        span(alert.last_seen.saturating_sub(alert.first_seen))
+    )
+}
+
+/// What became of the packets, as a sentence.
+const fn outcome(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Dropped => "Your firewall stopped all of them.",
+        Verdict::Passed => "All of them reached this computer.",
+        Verdict::Mixed => "Your firewall stopped some of them, others reached this computer.",
+        Verdict::Unknown => "What became of them is not known.",
+    }
+}
+
+/// An alert in plain words: "192.168.1.66 is trying the doors of this computer: 1,000 ports in 2 s. Your firewall stopped all of
+/// them."
+#[must_use]
+pub fn sentence(alert: &Alert) -> String {
+    if alert.test {
+        return "This is a test: alerts of Wallwatch reach your screen.".to_owned();
+    }
+    let who = who(alert);
+    let doing = match alert.kind() {
+        Some(kind) => doing(kind, alert.closed),
+        None if alert.closed => "attacked this computer",
+        None => "is attacking this computer",
+    };
+    // A plural needs the plural of its verb.
+    let doing = if alert.source_count > 1 {
+        doing.replacen("is ", "are ", 1)
+    } else {
+        doing.to_owned()
+    };
+    format!(
+        "{who} {doing}: {}. {}",
+        extent(alert),
+        outcome(alert.verdict())
+    )
+}
+
+/// The same for somebody who knows networks: kind, tool, ports and interface.
+#[must_use]
+pub fn technical(alert: &Alert) -> String {
+    let mut text = sanitize(&alert.kind).into_owned();
+    for (label, value) in [
+        ("by", &alert.tool),
+        ("ports", &alert.ports),
+        ("on", &alert.interface),
+    ] {
+        if !value.is_empty() {
+            // Writing to a String cannot fail.
+            _ = write!(text, ", {label} {}", sanitize(value));
+        }
+    }
+    if !alert.tags.is_empty() {
+        _ = write!(text, " ({})", sanitize(&alert.tags.join(", ")));
+    }
+    if !alert.trusted && !alert.test {
+        text.push_str("; from a log that a local user could have written");
+    }
+    text
+}
+
+/// An alert as one entry of a menu: "192.168.1.66 - Port scan (SYN) - 2 min ago".
+#[must_use]
+pub fn menu_line(alert: &Alert, now: i64) -> String {
+    let when = ago(now.saturating_sub(alert.last_seen));
+    if alert.test {
+        format!("{} - {when}", what(alert))
+    } else {
+        format!("{} - {} - {when}", who(alert), what(alert))
+    }
+}
+
+/// An alert as one line of a terminal: time, severity, what, and the sentence.
+#[must_use]
+pub fn terminal_line(alert: &Alert) -> String {
+    format!(
+        "{}  {:<8}  {}: {}",
+        date_time(alert.last_seen),
+        alert.severity(),
+        what(alert),
+        sentence(alert)
+    )
+}
+
+/// The colour of a severity on a terminal, as an ANSI SGR parameter (ECMA-48 section 8.3.117).
+#[must_use]
+pub const fn terminal_colour(severity: Severity) -> &'static str {
+    match severity {
+        Severity::Info => "2",
+        Severity::Low => "36",
+        Severity::Medium => "33",
+        Severity::High => "31",
+        Severity::Critical => "1;31",
+    }
+}
+
+/// A family in a word or two, for lists of what an attacker tried.
+#[must_use]
+pub const fn family(family: Family) -> &'static str {
+    match family {
+        Family::TcpProbe => "TCP ports",
+        Family::TcpStealth => "TCP stealth probes",
+        Family::Udp => "UDP ports",
+        Family::Sctp => "SCTP ports",
+        Family::IpProtocol => "IP protocols",
+        Family::Icmp => "ICMP",
+        Family::Flood => "floods",
+        Family::BruteForce => "log-ins",
+        Family::Signature => "known attacks",
+        Family::Lan => "LAN services",
+        Family::Other => "other",
+    }
+}
+
+/// The tray's tooltip while it watches: the last attack, or that there was none.
+#[must_use]
+pub fn tooltip_watching(last: Option<&Alert>, new: usize, now: i64) -> String {
+    let Some(alert) = last else {
+        return "Wallwatch is watching. No attacks so far.".to_owned();
+    };
+    let mut text = if new > 0 {
+        format!("{}. ", count(new as u64, "new alert", "new alerts"))
+    } else {
+        String::new()
+    };
+    _ = write!(text, "Last: {}", menu_line(alert, now));
+    text
+}
+
+/// The tray's tooltip, and the window's line, while popups are paused. `until` is in microseconds since 1970, `i64::MAX` without end.
+#[must_use]
+pub fn paused(until: i64) -> String {
+    if until == i64::MAX {
+        "Popups are paused until you resume. History goes on.".to_owned()
+    } else {
+        format!(
+            "Popups are paused; they resume at {}. History goes on.",
+            time_of_day(until)
+        )
+    }
+}
+
+/// That nothing is watched, why, and what mends it.
+#[must_use]
+pub fn not_watching(reason: &str, mend: &str) -> String {
+    let mut text = "Not watching".to_owned();
+    if !reason.is_empty() {
+        _ = write!(text, ": {}", sanitize(reason));
+    }
+    if !mend.is_empty() {
+        _ = write!(text, " To mend it: {}", sanitize(mend));
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn scan(verdict: Verdict) -> Alert {
+        Alert {
+            kind: Kind::TcpSynScan.to_string(),
+            severity: 4,
+            sources: vec!["192.168.1.66".to_owned()],
+            source_count: 1,
+            port_count: 1000,
+            ports: "1-1000".to_owned(),
+            tool: "nmap".to_owned(),
+            interface: "eth0".to_owned(),
+            verdict: verdict.to_string(),
+            last_seen: 2 * SECOND,
+            trusted: true,
+            ..Alert::default()
+        }
+    }
+
+    #[test]
+    fn a_scan_reads_as_people_speak() {
+        assert_eq!(title(&scan(Verdict::Dropped)), "Port scan (SYN) - high");
+        assert_eq!(
+            sentence(&scan(Verdict::Dropped)),
+            "192.168.1.66 is trying the doors of this computer: 1,000 ports in 2 s. Your firewall stopped all of them."
+        );
+        assert_eq!(
+            technical(&scan(Verdict::Dropped)),
+            "tcp-syn-scan, by nmap, ports 1-1000, on eth0"
+        );
+        assert_eq!(
+            menu_line(&scan(Verdict::Dropped), 182 * SECOND),
+            "192.168.1.66 - Port scan (SYN) - 3 min ago"
+        );
+    }
+
+    #[test]
+    fn nothing_is_claimed_to_be_stopped_that_was_not() {
+        for kind in Kind::ALL {
+            for verdict in [Verdict::Passed, Verdict::Unknown] {
+                for closed in [false, true] {
+                    let alert = Alert {
+                        kind: kind.to_string(),
+                        closed,
+                        ..scan(verdict)
+                    };
+                    let words = format!(
+                        "{} {} {}",
+                        title(&alert),
+                        sentence(&alert),
+                        technical(&alert)
+                    )
+                    .to_lowercase();
+                    for claim in ["stopped", "blocked", "dropped", "rejected", "prevented"] {
+                        assert!(!words.contains(claim), "{kind} {verdict}: {words}");
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn many_sources_are_counted_in_the_plural() {
+        let alert = Alert {
+            sources: vec!["192.0.2.1".to_owned(), "192.0.2.2".to_owned()],
+            source_count: 4000,
+            ..scan(Verdict::Dropped)
+        };
+        assert!(
+            sentence(&alert).starts_with("4,000 addresses are trying the doors"),
+            "{}",
+            sentence(&alert)
+        );
+    }
+
+    #[test]
+    fn an_unknown_kind_of_a_newer_helper_is_named_by_its_word() {
+        let alert = Alert {
+            kind: "quantum-scan\u{1b}[31m".to_owned(),
+            ..scan(Verdict::Unknown)
+        };
+        assert_eq!(what(&alert), "quantum-scan\u{fffd}[31m");
+        assert!(sentence(&alert).contains("is attacking this computer"));
+    }
+
+    #[test]
+    fn hostile_text_is_shown_harmless() {
+        assert!(matches!(sanitize("DROP eth0"), Cow::Borrowed("DROP eth0")));
+        assert_eq!(
+            sanitize("a\u{1b}[2Jb\nc\u{202e}d"),
+            "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d"
+        );
+        assert_eq!(sanitize(&"x".repeat(10_000)).chars().count(), MAX_SHOWN + 1);
+        assert_eq!(
+            sanitize(&"\u{e9}".repeat(MAX_SHOWN)).chars().count(),
+            MAX_SHOWN
+        );
+        assert_eq!(escape_markup("<b>&'\""), "&lt;b&gt;&amp;&#39;&quot;");
+    }
+
+    #[test]
+    fn numbers_and_spans_are_as_people_say_them() {
+        assert_eq!(number(0), "0");
+        assert_eq!(number(999), "999");
+        assert_eq!(number(1_234_567), "1,234,567");
+        assert_eq!(count(1, "port", "ports"), "1 port");
+        assert_eq!(span(0), "less than a second");
+        assert_eq!(span(119 * SECOND), "119 s");
+        assert_eq!(span(120 * SECOND), "2 min");
+        assert_eq!(span(-5), "less than a second");
+        assert_eq!(ago(-5), "just now");
+    }
+}
