@@ -6,7 +6,7 @@
 use std::{borrow::Cow, fmt::Write as _};
 
 use jiff::{Timestamp, tz::TimeZone};
-use wallwatch_dbus::{Alert, Family, Kind, Severity, Verdict};
+use wallwatch_dbus::{Alert, Family, Kind, Severity, SourceHealth, Verdict};
 
 /// Text of strangers is shown up to this many characters.
 pub const MAX_SHOWN: usize = 200;
@@ -421,6 +421,31 @@ pub fn not_watching(reason: &str, mend: &str) -> String {
         _ = write!(text, " To mend it: {}", sanitize(mend));
     }
     text
+}
+
+/// The health of a source of events, on one line.
+#[must_use]
+pub fn source_line(source: &SourceHealth) -> String {
+    let mut line = format!(
+        "{:<8} {:<8} {}",
+        sanitize(&source.name),
+        sanitize(&source.state),
+        count(source.events, "event", "events"),
+    );
+    // Writing to a String cannot fail.
+    if source.lost > 0 {
+        _ = write!(line, ", {} lost", number(source.lost));
+    }
+    if source.last_event > 0 {
+        _ = write!(line, ", the last at {}", date_time(source.last_event));
+    }
+    if !source.reason.is_empty() {
+        _ = write!(line, ". {}", sanitize(&source.reason));
+    }
+    if !source.mend.is_empty() {
+        _ = write!(line, " To mend it: {}", sanitize(&source.mend));
+    }
+    line
 }
 
 #[cfg(test)]

@@ -1,2 +1,56 @@
 //! What Wallwatch knows, in a terminal.
-fn main() {}
+//!
+//! [`args`] says what can be asked, [`helper`] asks the helper and [`desktop`] the desktop program, [`print`] shows the answers;
+//! [`error`] turns what went wrong into one sentence and an exit code.
+
+mod analyze;
+mod args;
+mod desktop;
+mod error;
+mod helper;
+mod print;
+mod watch;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use args::{Args, Command, Switch};
+use error::Error;
+use print::Printer;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let mut printer = Printer::new(&args.output);
+    match run(args, &mut printer) {
+        Ok(code) => code,
+        Err(error) => error::report(&error),
+    }
+}
+
+/// Carries the command out.
+fn run(args: Args, printer: &mut Printer) -> Result<ExitCode, Error> {
+    if let Command::Analyze(analyze) = args.command {
+        return analyze::run(analyze, printer);
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(Error::Runtime)?;
+    runtime.block_on(ask(args.command, printer))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Asks the helper or the desktop program.
+async fn ask(command: Command, printer: &mut Printer) -> Result<(), Error> {
+    match command {
+        Command::Status => helper::status(printer).await,
+        Command::Alerts(wanted) => helper::alerts(&wanted, printer).await,
+        Command::Watch => watch::run(printer).await,
+        Command::TestAlert => helper::test_alert(printer).await,
+        Command::Capture { switch } => helper::capture(matches!(switch, Switch::On), printer).await,
+        Command::Pause { time } => desktop::pause(time, printer).await,
+        Command::Resume => desktop::resume(printer).await,
+        Command::Analyze(_) => unreachable!("it needs no bus and was carried out before"),
+    }
+}

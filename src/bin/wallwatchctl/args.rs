@@ -1,0 +1,171 @@
+//! What can be asked: the commands and their options.
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
+use wallwatch_dbus::{Kind, Severity};
+
+use crate::analyze;
+
+/// Shows the attacks that Wallwatch saw, and steers it.
+#[derive(Debug, Parser)]
+#[command(version, about, disable_help_subcommand = true)]
+pub(crate) struct Args {
+    /// How answers are printed.
+    #[command(flatten)]
+    pub(crate) output: Output,
+    /// What is asked.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// How answers are printed.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Output {
+    /// Print JSON, one object a line
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+    /// Use colours
+    #[arg(long, global = true, value_enum, default_value_t = Colour::Auto)]
+    pub(crate) color: Colour,
+    /// Print nothing but what was asked for
+    #[arg(short, long, global = true)]
+    pub(crate) quiet: bool,
+}
+
+/// When to use colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Colour {
+    /// On a terminal, unless `NO_COLOR` is set (<https://no-color.org>).
+    Auto,
+    /// Always.
+    Always,
+    /// Never.
+    Never,
+}
+
+/// What is asked.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Say whether the firewall is watched, and by which sources
+    Status,
+    /// Print alerts as they come, until Ctrl+C
+    Watch,
+    /// List past alerts, the newest last
+    Alerts(Wanted),
+    /// Send a test alert the whole way to the screen
+    TestAlert,
+    /// Hold popups back for a time: 90s, 15m, 1h or until-resume
+    Pause {
+        /// How long
+        #[arg(value_parser = pause_time)]
+        time: u64,
+    },
+    /// Show popups again
+    Resume,
+    /// Switch the capture of packets on or off, for everybody on this machine
+    Capture {
+        /// On or off
+        switch: Switch,
+    },
+    /// Look for attacks in log files, with the same code that watches live
+    Analyze(analyze::Args),
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Switch {
+    /// Switched on.
+    On,
+    /// Switched off.
+    Off,
+}
+
+/// Which alerts are wanted.
+#[derive(Debug, ClapArgs)]
+pub(crate) struct Wanted {
+    /// At most so many
+    #[arg(short = 'n', long, default_value_t = 50)]
+    pub(crate) limit: u32,
+    /// Only this kind, as tcp-syn-scan
+    #[arg(long)]
+    pub(crate) kind: Option<Kind>,
+    /// Only from this severity, 1 (info) to 5 (critical)
+    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=5))]
+    pub(crate) min_severity: Option<u8>,
+    /// Only from this address
+    #[arg(long)]
+    pub(crate) source: Option<std::net::IpAddr>,
+}
+
+/// Reads a time to pause for, in seconds; `until-resume` is 0.
+fn pause_time(text: &str) -> Result<u64, String> {
+    const USAGE: &str = "write a number with s, m or h, as 15m or 1h, or until-resume";
+    if text == "until-resume" {
+        return Ok(0);
+    }
+    let (number, unit) = text.split_at(
+        text.find(|c: char| !c.is_ascii_digit())
+            .unwrap_or(text.len()),
+    );
+    let factor = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3600,
+        _ => return Err(USAGE.to_owned()),
+    };
+    match number
+        .parse::<u64>()
+        .ok()
+        .and_then(|n| n.checked_mul(factor))
+    {
+        Some(seconds) if seconds > 0 => Ok(seconds),
+        _ => Err(USAGE.to_owned()),
+    }
+}
+
+impl Wanted {
+    /// The filter that asks the helper for them.
+    pub(crate) fn filter(&self) -> wallwatch_dbus::AlertFilter {
+        wallwatch_dbus::AlertFilter {
+            kind: self.kind.map_or_else(String::new, |kind| kind.to_string()),
+            min_severity: self.min_severity.unwrap_or(Severity::Info.level()),
+            source: self
+                .source
+                .map_or_else(String::new, |source| source.to_string()),
+            order: "desc".to_owned(),
+            ..Default::default()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::*;
+
+    #[test]
+    fn the_commands_are_declared_without_contradiction() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn times_to_pause_are_read_as_people_write_them() {
+        assert_eq!(pause_time("15m"), Ok(900));
+        assert_eq!(pause_time("1h"), Ok(3600));
+        assert_eq!(pause_time("90s"), Ok(90));
+        assert_eq!(pause_time("until-resume"), Ok(0));
+        for wrong in [
+            "",
+            "15",
+            "m",
+            "0m",
+            "-5m",
+            "15 m",
+            "15min",
+            "99999999999999999999h",
+            "\u{661}m",
+        ] {
+            assert!(pause_time(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! What the helper is asked, over the system bus.
+
+use wallwatch_dbus::Helper1Proxy;
+use zbus::Connection;
+
+use crate::{args::Wanted, error::Error, print::Printer};
+
+/// A call to the helper that went wrong.
+fn failed(error: zbus::Error) -> Error {
+    Error::from_call(error, Error::HelperNotRunning)
+}
+
+/// Reaches the helper.
+async fn connect() -> Result<Helper1Proxy<'static>, Error> {
+    let connection = Connection::system().await.map_err(Error::NoSystemBus)?;
+    Helper1Proxy::new(&connection).await.map_err(failed)
+}
+
+/// `status`: is the firewall watched?
+pub(crate) async fn status(printer: &mut Printer) -> Result<(), Error> {
+    let status = connect().await?.get_status().await.map_err(failed)?;
+    printer.status(&status)
+}
+
+/// `alerts`: the past.
+pub(crate) async fn alerts(wanted: &Wanted, printer: &mut Printer) -> Result<(), Error> {
+    let helper = connect().await?;
+    let mut alerts = helper
+        .get_alerts(0, wanted.limit, wanted.filter())
+        .await
+        .map_err(failed)?;
+    if alerts.is_empty() {
+        return printer.note("No alerts.");
+    }
+    // The newest were asked for; on a terminal the newest belongs next to the prompt.
+    alerts.reverse();
+    alerts.iter().try_for_each(|alert| printer.alert(alert))
+}
+
+/// `test-alert`: the whole way to the screen.
+pub(crate) async fn test_alert(printer: &mut Printer) -> Result<(), Error> {
+    let id = connect().await?.send_test_alert().await.map_err(failed)?;
+    if printer.json() {
+        return printer.line(&serde_json::json!({ "id": id }).to_string());
+    }
+    printer.note(&format!(
+        "Sent test alert {id}. A popup should be on your screen now."
+    ))
+}
+
+/// `capture`: by the own nftables table, or not.
+pub(crate) async fn capture(on: bool, printer: &mut Printer) -> Result<(), Error> {
+    let helper = connect().await?;
+    helper.set_capture(on).await.map_err(failed)?;
+    printer.note(if on {
+        "Packets are captured from now on."
+    } else {
+        "Packets are no longer captured."
+    })
+}
