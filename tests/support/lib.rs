@@ -1,1 +1,25 @@
 //! What the tests stand on: network namespaces, a real system bus, a fake desktop.
+//!
+//! [`process`] starts every program of the tests and ends it. [`netns`] holds an attacker and a victim on a
+//! cable of their own, [`system_bus`] a real dbus-daemon and a real polkitd with the shipped policy files, and
+//! [`helper`] the real helper between the two. Everything is taken down by `Drop`, and by the kernel where a
+//! test is killed.
+
+#![expect(
+    clippy::missing_panics_doc,
+    clippy::must_use_candidate,
+    clippy::print_stderr,
+    reason = "what a test stands on panics when it breaks, is called for its effect, and speaks to whoever runs the test"
+)]
+
+pub mod helper;
+pub mod netns;
+pub mod process;
+pub mod system_bus;
+pub mod temp;
+
+pub use helper::Helper;
+pub use netns::{Firewall, NetNs, TestNet};
+pub use process::{Figures, Output, Process, Program, figures, wait_until};
+pub use system_bus::SystemBus;
+pub use temp::TempDir;

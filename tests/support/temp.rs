@@ -1,0 +1,102 @@
+//! Temporary directories that do not outlive their test.
+
+use std::{
+    fs, io,
+    os::unix::fs::PermissionsExt as _,
+    path::{Path, PathBuf},
+    process,
+    sync::atomic::{AtomicU32, Ordering},
+};
+
+/// The beginning of every name; the number of the owner's process follows.
+const PREFIX: &str = "wallwatch-test.";
+
+/// A directory under /tmp (short, because a socket's path has at most 107 bytes: unix(7)), removed by `Drop`.
+///
+/// What a killed test left behind is removed by the next one that makes a directory.
+#[derive(Debug)]
+pub struct TempDir(PathBuf);
+
+impl TempDir {
+    /// Makes a directory that every user may enter.
+    #[must_use]
+    pub fn new() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        sweep();
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let path = PathBuf::from(format!("/tmp/{PREFIX}{}.{number}", process::id()));
+        fs::create_dir(&path).expect("a directory in /tmp can be made");
+        let dir = Self(path);
+        dir.set_mode(0o755);
+        dir
+    }
+
+    /// The directory.
+    #[must_use]
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Makes a directory inside that belongs to `uid` alone.
+    #[must_use]
+    pub fn private(&self, name: &str, uid: u32) -> PathBuf {
+        let path = self.0.join(name);
+        fs::create_dir_all(&path).expect("a directory can be made in the temporary directory");
+        std::os::unix::fs::chown(&path, Some(uid), Some(uid))
+            .expect("root can give a directory away");
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("root can set modes");
+        path
+    }
+
+    /// Writes a file that everybody may read, and returns its path.
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.0.join(name);
+        fs::write(&path, text).expect("a file can be written in the temporary directory");
+        path
+    }
+
+    /// Sets the directory's mode.
+    fn set_mode(&self, mode: u32) {
+        fs::set_permissions(&self.0, fs::Permissions::from_mode(mode))
+            .expect("the owner can set modes");
+    }
+}
+
+impl Default for TempDir {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        remove(&self.0);
+    }
+}
+
+/// Removes the directories of processes that are gone.
+fn sweep() {
+    for entry in fs::read_dir("/tmp").into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let owner = name.to_str().and_then(|name| {
+            name.strip_prefix(PREFIX)?
+                .split('.')
+                .next()?
+                .parse::<u32>()
+                .ok()
+        });
+        if owner.is_some_and(|pid| !Path::new(&format!("/proc/{pid}")).exists()) {
+            remove(&entry.path());
+        }
+    }
+}
+
+/// Removes a directory; that it is gone already is as good.
+fn remove(path: &Path) {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            eprintln!("{} stays behind: {error}", path.display())
+        }
+        _ => {}
+    }
+}
