@@ -1,4 +1,4 @@
-#!/bin/sh
+#!/bin/bash
 # Runs a program where the shipped bus and polkit files are installed, without touching the machine's own files.
 #
 #   private-bus.sh [OPTION...] -- PROGRAM [ARGUMENT...]
@@ -11,8 +11,10 @@
 #   --rules FILE      a polkit rules file (may be repeated)
 #   --user NAME:UID   a user for the private /etc/passwd (may be repeated; a name that exists is left alone)
 #   --no-sessions     hides /run/systemd, so that polkit knows of no login session
-#   --helper FILE     what bus activation starts (default: nothing is activated)
-set -eu
+#   --program FILE    shows FILE as DIR/bin/NAME, where every user may run it: a home directory may be closed to others
+#                     (may be repeated)
+#   --activate FILE   what bus activation starts (default: nothing is activated)
+set -euo pipefail
 
 project=$(dirname "$(dirname "$(readlink -f "$0")")")
 
@@ -28,13 +30,14 @@ if [ "${1-}" != --inside ]; then
 fi
 shift
 
-dir='' rules='' users='' helper='' sessions=yes
+dir='' activate='' sessions=yes rules=() users=() programs=()
 while [ $# -gt 0 ]; do
     case $1 in
     --dir) dir=$2; shift 2 ;;
-    --rules) rules="$rules $2"; shift 2 ;;
-    --user) users="$users $2"; shift 2 ;;
-    --helper) helper=$2; shift 2 ;;
+    --rules) rules+=("$2"); shift 2 ;;
+    --user) users+=("$2"); shift 2 ;;
+    --program) programs+=("$2"); shift 2 ;;
+    --activate) activate=$2; shift 2 ;;
     --no-sessions) sessions=no; shift ;;
     --) shift; break ;;
     *) die "unknown option '$1'" 2 ;;
@@ -59,7 +62,13 @@ put() {
     install -m 644 "$1" "$2/"
 }
 
-for word in $users; do
+mkdir -p "$dir/bin"
+for file in "${programs[@]}"; do
+    touch "$dir/bin/$(basename "$file")"
+    mount --bind "$file" "$dir/bin/$(basename "$file")"
+done
+
+for word in "${users[@]}"; do
     name=${word%%:*} uid=${word#*:}
     [ -e "$dir/passwd" ] || cp /etc/passwd /etc/group "$dir/"
     grep -q "^$name:" "$dir/passwd" && continue
@@ -80,11 +89,11 @@ private_rules=$(cover /etc/polkit-1/rules.d polkitd)
 rm -f "$policies"/org.wallwatch.* "$services"/org.wallwatch.* "$actions"/org.wallwatch.*
 for file in "$project"/dbus/*.conf; do put "$file" "$policies"; done
 for file in "$project"/dbus/*.policy; do put "$file" "$actions"; done
-for file in $rules; do put "$file" "$private_rules"; done
+for file in "${rules[@]}"; do put "$file" "$private_rules"; done
 chown -R polkitd "$private_rules"
-if [ -n "$helper" ]; then
+if [ -n "$activate" ]; then
     for file in "$project"/dbus/*.service; do
-        sed "s|^Exec=.*|Exec=$helper|" "$file" >"$services/$(basename "$file")"
+        sed "s|^Exec=.*|Exec=$activate|" "$file" >"$services/$(basename "$file")"
     done
 fi
 

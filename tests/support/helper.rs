@@ -6,13 +6,16 @@ use wallwatch_dbus::names::HELPER_BUS_NAME;
 
 use crate::{
     netns::NetNs,
-    process::{self, Process, Program, wait_until},
+    process::{self, Process, wait_until},
     system_bus::{SystemBus, WALLWATCH},
     temp::TempDir,
 };
 
 /// How long the helper may need until it has its name on the bus.
 const START_LIMIT: Duration = Duration::from_secs(10);
+
+/// The capabilities of the unit file: for netlink and nftables, and for /dev/kmsg.
+pub const RIGHTS: [&str; 2] = ["net_admin", "syslog"];
 
 /// A running helper.
 #[derive(Debug)]
@@ -31,7 +34,7 @@ impl Helper {
     /// As [`Self::start`], with these arguments.
     #[must_use]
     pub fn start_with(bus: &SystemBus, net: &NetNs, arguments: &[&str]) -> Self {
-        let mut helper = Self::launch(bus, net, "net_admin,syslog", arguments);
+        let mut helper = Self::launch(bus, net, &RIGHTS, arguments);
         wait_until("the helper has its name", START_LIMIT, || {
             assert!(
                 helper.process.is_running(),
@@ -43,17 +46,17 @@ impl Helper {
         helper
     }
 
-    /// Starts it with these capabilities (`net_admin,syslog`, or empty) and does not wait for anything.
+    /// Starts it with these capabilities, as [`RIGHTS`], and does not wait for anything.
     #[must_use]
-    pub fn launch(bus: &SystemBus, net: &NetNs, capabilities: &str, arguments: &[&str]) -> Self {
+    pub fn launch(bus: &SystemBus, net: &NetNs, capabilities: &[&str], arguments: &[&str]) -> Self {
         let state = TempDir::new();
         let directory = state.private("state", WALLWATCH);
-        let program = Program::new(path())
+        let program = bus
+            .program("wallwatch-helper")
             .arg("--state-dir")
             .arg(directory)
-            .args(arguments)
-            .clean_env();
-        let program = net.inside(bus.inside(program.wrapped(rights(capabilities))));
+            .args(arguments);
+        let program = net.inside(program.clean_env().as_user(WALLWATCH, capabilities));
         Self {
             process: program.start(),
             state,
@@ -72,47 +75,26 @@ impl Helper {
     }
 }
 
-/// The words that make a program run as the user of the helper with these capabilities alone, as its unit file does.
-#[must_use]
-pub fn rights(capabilities: &str) -> Vec<String> {
-    let list = if capabilities.is_empty() {
-        String::new()
-    } else {
-        format!(",+{}", capabilities.replace(',', ",+"))
-    };
-    let user = format!("--reuid={WALLWATCH}");
-    let group = format!("--regid={WALLWATCH}");
-    let sets =
-        ["bounding-set", "inh-caps", "ambient-caps"].map(|set| format!("--{set}=-all{list}"));
-    let words = [
-        "setpriv".to_owned(),
-        user,
-        group,
-        "--clear-groups".to_owned(),
-        "--no-new-privs".to_owned(),
-    ];
-    words.into_iter().chain(sets).collect()
-}
+/// The variables that name the binaries to be tested; scripts/test.sh sets them.
+const VARIABLES: [(&str, &str); 3] = [
+    ("wallwatch-helper", "WALLWATCH_HELPER"),
+    ("wallwatch", "WALLWATCH_TRAY"),
+    ("wallwatchctl", "WALLWATCHCTL"),
+];
 
-/// The helper's binary: `WALLWATCH_HELPER`, else the newest one of the build folder.
+/// The binary of that name: the one its variable names, else the newest of the build folder, if there is one.
 #[must_use]
-pub fn path() -> PathBuf {
-    binary("WALLWATCH_HELPER", "wallwatch-helper")
-}
-
-/// The binary that the variable names, else the newest one of that name in the build folder.
-#[must_use]
-pub fn binary(variable: &str, name: &str) -> PathBuf {
-    if let Some(path) = std::env::var_os(variable) {
-        return PathBuf::from(path);
-    }
-    let built = ["release", "debug"].map(|profile| process::target().join(profile).join(name));
-    let newest = built
-        .into_iter()
-        .filter_map(|path| Some((path.metadata().ok()?.modified().ok()?, path)))
-        .max();
-    let Some((_, path)) = newest else {
-        panic!("{name} is not built: `cargo build --release --workspace`, or set {variable}");
-    };
-    path
+pub fn built(name: &str) -> Option<PathBuf> {
+    let named = VARIABLES
+        .iter()
+        .find(|(program, _)| *program == name)
+        .and_then(|(_, variable)| std::env::var_os(variable));
+    named.map(PathBuf::from).or_else(|| {
+        let paths = ["release", "debug"].map(|profile| process::target().join(profile).join(name));
+        paths
+            .into_iter()
+            .filter_map(|path| Some((path.metadata().ok()?.modified().ok()?, path)))
+            .max()
+            .map(|(_, path)| path)
+    })
 }

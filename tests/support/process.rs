@@ -70,8 +70,10 @@ pub async fn until<F: Future<Output = bool>>(
 /// test's own thread and never from a pool's.
 #[derive(Debug, Clone)]
 pub struct Program {
-    /// Programs that prepare the way and then become the program: nsenter, setpriv. Later ones come first.
-    wrappers: Vec<Vec<OsString>>,
+    /// The words of programs that enter namespaces and then become the program.
+    wrappers: Vec<OsString>,
+    /// The words of setpriv(1) that take away rights; after the wrappers, which need root's.
+    rights: Vec<OsString>,
     /// The program and its arguments.
     words: Vec<OsString>,
     /// What is put into the environment.
@@ -114,6 +116,7 @@ impl Program {
     pub fn new(path: impl AsRef<OsStr>) -> Self {
         Self {
             wrappers: Vec::new(),
+            rights: Vec::new(),
             words: vec![path.as_ref().to_owned()],
             environment: Vec::new(),
             clean: false,
@@ -171,30 +174,34 @@ impl Program {
         self
     }
 
-    /// Starts it by way of a program that becomes it in the end; a wrapper added later runs earlier.
+    /// Starts it by way of a program that becomes it in the end, as nsenter(1).
     #[must_use]
     pub fn wrapped<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(mut self, words: I) -> Self {
-        self.wrappers.push(
-            words
-                .into_iter()
-                .map(|word| word.as_ref().to_owned())
-                .collect(),
-        );
+        self.wrappers
+            .extend(words.into_iter().map(|word| word.as_ref().to_owned()));
         self
     }
 
-    /// Runs it as the user `uid` with the group of the same number, without any right of root's.
+    /// Runs it as the user `uid`, with the group of the same number and these capabilities (capabilities(7), as
+    /// `net_admin`) and no others.
     #[must_use]
-    pub fn as_user(self, uid: u32) -> Self {
-        self.wrapped([
-            "setpriv",
-            &format!("--reuid={uid}"),
-            &format!("--regid={uid}"),
-            "--clear-groups",
-            "--no-new-privs",
-            "--bounding-set=-all",
-            "--inh-caps=-all",
-        ])
+    pub fn as_user(mut self, uid: u32, capabilities: &[&str]) -> Self {
+        let list: Vec<String> = ["-all".to_owned()]
+            .into_iter()
+            .chain(capabilities.iter().map(|name| format!("+{name}")))
+            .collect();
+        let list = list.join(",");
+        let user = [format!("--reuid={uid}"), format!("--regid={uid}")];
+        let sets =
+            ["bounding-set", "inh-caps", "ambient-caps"].map(|set| format!("--{set}={list}"));
+        let words = ["setpriv", "--clear-groups", "--no-new-privs"].map(str::to_owned);
+        self.rights = words
+            .into_iter()
+            .chain(user)
+            .chain(sets)
+            .map(OsString::from)
+            .collect();
+        self
     }
 
     /// Starts it; what it writes goes to a file, see [`Process::log`].
@@ -259,7 +266,7 @@ impl Program {
 
     /// All words, wrappers first.
     fn command_line(&self) -> Vec<OsString> {
-        let outer = self.wrappers.iter().rev().flatten().cloned();
+        let outer = self.wrappers.iter().chain(&self.rights).cloned();
         // Set after every change of user, because such a change clears it (prctl(2)); setpriv does it last.
         let death = ["setpriv", "--pdeathsig", self.death_signal, "--"].map(OsString::from);
         outer

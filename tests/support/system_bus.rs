@@ -8,6 +8,7 @@ use std::{path::PathBuf, time::Duration};
 use zbus::Connection;
 
 use crate::{
+    helper,
     process::{self, Output, Process, Program, wait_until},
     temp::TempDir,
 };
@@ -78,6 +79,7 @@ impl SystemBus {
                 ]
                 .concat(),
             )
+            .args(programs())
             .args([
                 "--no-sessions",
                 "--",
@@ -101,6 +103,12 @@ impl SystemBus {
     /// The directory whose `system_bus_socket` is the bus's.
     fn socket(&self) -> PathBuf {
         self.dir.path().join("copies/socket/system_bus_socket")
+    }
+
+    /// The program of that name (`wallwatch-helper`, `wallwatch`, `wallwatchctl`) where every user may run it, inside.
+    #[must_use]
+    pub fn program(&self, name: &str) -> Program {
+        self.inside(Program::new(self.dir.path().join("copies/bin").join(name)))
     }
 
     /// The bus's address, good inside and outside.
@@ -140,7 +148,7 @@ impl SystemBus {
             .arg(HELPER_PATH)
             .arg(format!("{HELPER_INTERFACE}.{method}"))
             .args(arguments);
-        self.inside(program.as_user(uid)).output()
+        self.inside(program.as_user(uid, &[])).output()
     }
 
     /// Does somebody own `name`?
@@ -192,6 +200,16 @@ impl SystemBus {
     pub fn log(&self) -> String {
         self.bus.as_ref().map(Process::log).unwrap_or_default()
     }
+}
+
+/// The options that show every program that is built.
+fn programs() -> Vec<PathBuf> {
+    let built = ["wallwatch-helper", "wallwatch", "wallwatchctl"]
+        .into_iter()
+        .filter_map(helper::built);
+    built
+        .flat_map(|path| [PathBuf::from("--program"), path])
+        .collect()
 }
 
 #[cfg(test)]

@@ -95,7 +95,7 @@ fn sweep() {
 fn remove(path: &Path) {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            eprintln!("{} stays behind: {error}", path.display())
+            eprintln!("{} stays behind: {error}", path.display());
         }
         _ => {}
     }

@@ -1,0 +1,14 @@
+# Each target calls one script or one cargo line; the scripts say at their head what they do.
+.PHONY: run test bench
+
+# Starts Wallwatch here and now, without installing it; Ctrl+C ends it and leaves nothing behind.
+run:
+	@exec scripts/run.sh
+
+# Runs every test; `make test ARGS='--test scan'` runs some.
+test:
+	@exec scripts/test.sh $(ARGS)
+
+# Prints how long it takes from the packet that decides to the popup.
+bench:
+	@exec scripts/bench.sh
