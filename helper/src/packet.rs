@@ -240,4 +240,14 @@ impl Packet {
             _ => None,
         }
     }
+
+    /// Is the destination a multicast address or the limited broadcast (RFC 919)? The broadcast address of a subnet
+    /// cannot be told from a host's by itself.
+    #[must_use]
+    pub const fn is_to_group(&self) -> bool {
+        match self.dst {
+            IpAddr::V4(dst) => dst.is_multicast() || dst.is_broadcast(),
+            IpAddr::V6(dst) => dst.is_multicast(),
+        }
+    }
 }

@@ -1,0 +1,33 @@
+//! Why bytes or a line are no packet.
+
+/// Why bytes or a line are no packet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, thiserror::Error)]
+pub enum Error {
+    /// Shorter than an IP header.
+    #[error("shorter than an IP header")]
+    Short,
+    /// The version is neither 4 nor 6, or the header claims an impossible length.
+    #[error("no IPv4 or IPv6 header")]
+    NotIp,
+    /// No `IN=` with `OUT=` behind it.
+    #[error("no IN= and OUT= of a firewall's log rule")]
+    NotFirewall,
+    /// The line was written by another program than the kernel.
+    #[error("not written by the kernel")]
+    NotKernel,
+    /// The prefix is longer than the kernel allows.
+    #[error("more than 127 bytes of prefix")]
+    LongPrefix,
+    /// Two lines that ran into one another.
+    #[error("two lines in one")]
+    Merged,
+    /// A field that the kernel always writes is missing.
+    #[error("no {0} where the kernel writes it")]
+    Missing(&'static str),
+    /// A field's value is not what the kernel writes there.
+    #[error("{0} has no possible value")]
+    Value(&'static str),
+    /// Something stands behind the packet that the kernel does not write.
+    #[error("text behind the packet")]
+    Trailing,
+}

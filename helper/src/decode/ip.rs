@@ -1,0 +1,205 @@
+//! IP packets from their bytes, which may end early (NFLOG copies at most 128).
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::Error;
+use crate::packet::{Fragment, Icmp, Packet, Protocol, Tcp, TcpFlags, TcpOptions, Transport, Udp};
+
+/// The fixed part of an IPv6 header in bytes (RFC 8200 section 3).
+const IPV6_HEADER: usize = 40;
+/// At most so many IPv6 extension headers are followed; an honest packet has one of each of the six kinds.
+const MAX_EXTENSIONS: usize = 8;
+/// IPv6 extension headers (RFC 8200 section 4.1 and IANA "IPv6 Extension Header Types").
+const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const AUTHENTICATION: u8 = 51;
+const DESTINATION_OPTIONS: u8 = 60;
+
+/// Reads an IPv4 or IPv6 packet from its first byte on.
+///
+/// Headers behind the IP header that are cut short leave [`Transport::Other`].
+pub fn ip_packet(bytes: &[u8]) -> Result<Packet, Error> {
+    match bytes.first().ok_or(Error::Short)? >> 4 {
+        4 => ipv4(bytes),
+        6 => ipv6(bytes),
+        _ => Err(Error::NotIp),
+    }
+}
+
+/// An IPv4 packet (RFC 791 section 3.1).
+fn ipv4(bytes: &[u8]) -> Result<Packet, Error> {
+    let head: &[u8; 20] = bytes.first_chunk().ok_or(Error::Short)?;
+    let [
+        first,
+        tos,
+        len_hi,
+        len_lo,
+        id_hi,
+        id_lo,
+        frag_hi,
+        frag_lo,
+        ttl,
+        protocol,
+        ..,
+    ] = *head;
+    let header_len = usize::from(first & 0x0f) << 2;
+    if header_len < head.len() {
+        return Err(Error::NotIp);
+    }
+    let word = u16::from_be_bytes([frag_hi, frag_lo]);
+    let offset = (word & 0x1fff) << 3;
+    let more = word & 0x2000 != 0;
+    let protocol = Protocol(protocol);
+    Ok(Packet {
+        src: Ipv4Addr::from_bits(u32_at(bytes, 12).ok_or(Error::Short)?).into(),
+        dst: Ipv4Addr::from_bits(u32_at(bytes, 16).ok_or(Error::Short)?).into(),
+        protocol,
+        len: u16::from_be_bytes([len_hi, len_lo]).into(),
+        ttl,
+        tos,
+        ip_id: Some(u16::from_be_bytes([id_hi, id_lo]).into()),
+        df: word & 0x4000 != 0,
+        fragment: (offset != 0 || more).then_some(Fragment { offset, more }),
+        has_options: header_len > head.len(),
+        transport: bytes
+            .get(header_len..)
+            .map_or(Transport::Other, |rest| transport(protocol, offset, rest)),
+    })
+}
+
+/// An IPv6 packet with its extension headers (RFC 8200 sections 3 and 4).
+fn ipv6(bytes: &[u8]) -> Result<Packet, Error> {
+    let head: &[u8; IPV6_HEADER] = bytes.first_chunk().ok_or(Error::Short)?;
+    let [first, second, _, _, len_hi, len_lo, next, hop_limit, ..] = *head;
+    let payload_len = u32::from(u16::from_be_bytes([len_hi, len_lo]));
+    let mut packet = Packet {
+        src: Ipv6Addr::from_bits(u128_at(bytes, 8).ok_or(Error::Short)?).into(),
+        dst: Ipv6Addr::from_bits(u128_at(bytes, 24).ok_or(Error::Short)?).into(),
+        protocol: Protocol(next),
+        len: payload_len.saturating_add(40),
+        ttl: hop_limit,
+        tos: (first << 4) | (second >> 4),
+        ip_id: None,
+        df: false,
+        fragment: None,
+        has_options: false,
+        transport: Transport::Other,
+    };
+    let mut rest = bytes.get(IPV6_HEADER..).unwrap_or_default();
+    for _ in 0..MAX_EXTENSIONS {
+        let Some(length) = extension_len(packet.protocol.0, rest) else {
+            break;
+        };
+        packet.has_options = true;
+        if packet.protocol.0 == FRAGMENT {
+            let word = u16_at(rest, 2).unwrap_or(0);
+            packet.fragment = Some(Fragment {
+                offset: word & 0xfff8,
+                more: word & 1 != 0,
+            });
+            packet.ip_id = u32_at(rest, 4);
+        }
+        let Some(next) = rest.first() else {
+            return Ok(packet);
+        };
+        packet.protocol = Protocol(*next);
+        let Some(behind) = rest.get(length..) else {
+            return Ok(packet);
+        };
+        rest = behind;
+        if packet.fragment.is_some_and(|fragment| fragment.offset != 0) {
+            return Ok(packet);
+        }
+    }
+    packet.transport = transport(packet.protocol, 0, rest);
+    Ok(packet)
+}
+
+/// The length in bytes of the extension header that `rest` begins with; `None` where it is none or is cut.
+fn extension_len(kind: u8, rest: &[u8]) -> Option<usize> {
+    let units = usize::from(*rest.get(1)?);
+    match kind {
+        HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS => Some(units.saturating_add(1) << 3),
+        FRAGMENT => Some(8),
+        AUTHENTICATION => Some(units.saturating_add(2) << 2),
+        _ => None,
+    }
+}
+
+/// The header behind the IP header; only the first fragment has one.
+fn transport(protocol: Protocol, offset: u16, bytes: &[u8]) -> Transport {
+    if offset != 0 {
+        return Transport::Other;
+    }
+    let read = match protocol {
+        Protocol::TCP => tcp(bytes).map(Transport::Tcp),
+        Protocol::UDP | Protocol::UDPLITE => udp(bytes).map(Transport::Udp),
+        Protocol::ICMP | Protocol::ICMPV6 => icmp(protocol, bytes).map(Transport::Icmp),
+        Protocol::SCTP => ports(bytes).map(|(sport, dport)| Transport::Ports { sport, dport }),
+        _ => None,
+    };
+    read.unwrap_or(Transport::Other)
+}
+
+/// The two ports that TCP, UDP, UDP-Lite and SCTP begin with.
+fn ports(bytes: &[u8]) -> Option<(u16, u16)> {
+    Some((u16_at(bytes, 0)?, u16_at(bytes, 2)?))
+}
+
+/// A TCP header (RFC 9293 section 3.1); options that are cut are left out.
+fn tcp(bytes: &[u8]) -> Option<Tcp> {
+    let (sport, dport) = ports(bytes)?;
+    let header_len = usize::from(*bytes.get(12)? >> 4) << 2;
+    let options = bytes
+        .get(20..header_len)
+        .map(|options| TcpOptions::try_from(options).unwrap_or_default());
+    Some(Tcp {
+        sport,
+        dport,
+        seq: u32_at(bytes, 4),
+        ack: u32_at(bytes, 8),
+        flags: TcpFlags(*bytes.get(13)?),
+        window: u16_at(bytes, 14)?,
+        urgp: u16_at(bytes, 18)?,
+        options,
+    })
+}
+
+/// A UDP or UDP-Lite header (RFC 768; RFC 3828 has the checksum coverage where UDP has the length).
+fn udp(bytes: &[u8]) -> Option<Udp> {
+    let (sport, dport) = ports(bytes)?;
+    Some(Udp {
+        sport,
+        dport,
+        len: u16_at(bytes, 4),
+    })
+}
+
+/// An ICMP or ICMPv6 header; identifier and sequence number of echoes and of ICMP's timestamp and its like.
+fn icmp(protocol: Protocol, bytes: &[u8]) -> Option<Icmp> {
+    let kind = *bytes.first()?;
+    let has_id = match protocol {
+        Protocol::ICMP => matches!(kind, 0 | 8 | 13..=18),
+        _ => matches!(kind, 128 | 129),
+    };
+    let field = |at| has_id.then(|| u16_at(bytes, at)).flatten();
+    Some(Icmp {
+        kind,
+        code: *bytes.get(1)?,
+        id: field(4),
+        seq: field(6),
+    })
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+fn u128_at(bytes: &[u8], at: usize) -> Option<u128> {
+    Some(u128::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+}
