@@ -17,7 +17,7 @@ list() {
     # The compiler's linker, and GTK for the tray (libgtk-3-dev brings the library itself).
     build) echo gcc libc6-dev make pkg-config libgtk-3-dev ;;
     # nft(8) for the own table, a bus and polkitd to ask, setpriv and unshare for rights and mounts.
-    run) echo nftables dbus dbus-bin polkitd util-linux procps ;;
+    run) echo nftables dbus polkitd util-linux procps ;;
     # Attacks, cables for them, screens, and a real desktop to be seen on.
     test) echo nmap iproute2 xvfb xfce4-panel xfwm4 xfce4-notifyd xfconf adwaita-icon-theme librsvg2-common \
         fonts-dejavu-core imagemagick libglib2.0-bin ;;

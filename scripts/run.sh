@@ -115,10 +115,18 @@ RULES
 
 declare -A pids=()
 
-# Starts "${@:2}" under the name $1; it dies with this shell. Its output goes to a file.
+# Starts the program "${@:3}" under the name $1, with the rights that the words $2 leave it. It has a session of its own,
+# so that Ctrl+C reaches this shell alone, and dies with this shell; setpriv says so last, because a change of user
+# forgets it (PR_SET_PDEATHSIG in prctl(2)).
 launch() {
-    setpriv --pdeathsig TERM -- "${@:2}" >"$dir/$1.log" 2>&1 &
+    # shellcheck disable=SC2086 # the words are simple
+    setsid $2 setpriv --pdeathsig TERM -- "${@:3}" &
     pids[$1]=$!
+}
+
+# As launch, with the output in a file.
+launch_quiet() {
+    launch "$@" >"$dir/$1.log" 2>&1
 }
 
 # Ends the program of the name $1 and waits for its end.
@@ -139,6 +147,8 @@ tidy_up() {
     local name
     # The bus goes last, so that everybody can say goodbye.
     for name in face helper polkit bus; do finish "$name"; done
+    # The outer shell does this too, but not where it was killed.
+    umount "$bin"/*
     rm -rf "$dir" "$address_file"
 }
 
@@ -173,17 +183,16 @@ starter_rights() {
 
 start_services() {
     export DBUS_SYSTEM_BUS_ADDRESS=unix:path=$dir/copies/socket/system_bus_socket
-    launch bus dbus-daemon --system --nofork --nopidfile
+    launch_quiet bus "" scripts/leash.sh dbus-daemon --system --nofork --nopidfile
     await_name bus org.freedesktop.DBus
     local polkitd
-    for polkitd in /usr/lib/polkit-1/polkitd /usr/libexec/polkitd /usr/lib/policykit-1/polkitd; do
+    for polkitd in /usr/lib/polkit-1/polkitd /usr/libexec/polkitd; do
         [ ! -x "$polkitd" ] || break
     done
-    launch polkit "$polkitd" --no-debug
+    launch_quiet polkit "" scripts/leash.sh "$polkitd" --no-debug
     await_name polkit org.freedesktop.PolicyKit1
     install -d -m 700 -o wallwatch -g wallwatch "$dir/state"
-    # shellcheck disable=SC2046 # the words are simple
-    launch helper $(helper_rights) env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "DBUS_SYSTEM_BUS_ADDRESS=$DBUS_SYSTEM_BUS_ADDRESS" \
+    launch_quiet helper "$(helper_rights)" env -i PATH=/usr/sbin:/usr/bin:/sbin:/bin "DBUS_SYSTEM_BUS_ADDRESS=$DBUS_SYSTEM_BUS_ADDRESS" \
         "$bin/wallwatch-helper" --capture on --state-dir "$dir/state"
     await_name helper org.wallwatch.Helper1
     echo "$DBUS_SYSTEM_BUS_ADDRESS" >"$address_file"
@@ -218,12 +227,10 @@ start_face() {
     for name in $session; do
         [ -z "${!name-}" ] || own+=("$name=${!name}")
     done
-    # shellcheck disable=SC2046 # the words are simple
     if has_desktop; then
-        launch face $(starter_rights) env -i "${own[@]}" "$bin/wallwatch"
+        launch_quiet face "$(starter_rights)" env -i "${own[@]}" "$bin/wallwatch"
     else
-        setpriv --pdeathsig TERM -- $(starter_rights) env -i "${own[@]}" "$bin/wallwatchctl" watch &
-        pids[face]=$!
+        launch face "$(starter_rights)" env -i "${own[@]}" "$bin/wallwatchctl" watch
     fi
 }
 

@@ -3,7 +3,10 @@
 //! The mounts are those of scripts/private-bus.sh, which `make run` uses too. The bus's socket lies in a temporary
 //! directory, so programs outside the mount namespace reach it by [`SystemBus::address`].
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use zbus::Connection;
 
@@ -22,8 +25,8 @@ pub const MALLORY: u32 = 7803;
 
 /// How long bus and polkitd may need to start.
 const START_LIMIT: Duration = Duration::from_secs(20);
-/// Where Debian and Ubuntu install polkitd.
-const POLKITD: &str = "/usr/lib/polkit-1/polkitd";
+/// Where Debian and Ubuntu install polkitd, by release.
+const POLKITD: [&str; 2] = ["/usr/lib/polkit-1/polkitd", "/usr/libexec/polkitd"];
 /// What lets alice do everything.
 const RULES: &str = r#"polkit.addRule(function(action, subject) {
     if (action.id.indexOf("org.wallwatch.") == 0 && subject.user == "alice") { return polkit.Result.YES; }
@@ -169,7 +172,7 @@ impl SystemBus {
 
     /// Starts the bus again after [`Self::stop_bus`].
     pub fn start_bus(&mut self) {
-        let daemon = Program::new("dbus-daemon").args(["--system", "--nofork", "--nopidfile"]);
+        let daemon = leash("dbus-daemon").args(["--system", "--nofork", "--nopidfile"]);
         self.bus = Some(self.inside(daemon).start());
         wait_until("the bus takes connections", START_LIMIT, || {
             self.has_name("org.freedesktop.DBus")
@@ -184,7 +187,11 @@ impl SystemBus {
 
     /// Starts polkitd again after [`Self::stop_polkit`].
     pub fn start_polkit(&mut self) {
-        self.polkit = Some(self.inside(Program::new(POLKITD).arg("--no-debug")).start());
+        let polkitd = POLKITD
+            .iter()
+            .find(|path| Path::new(path).exists())
+            .expect("polkitd is installed");
+        self.polkit = Some(self.inside(leash(polkitd).arg("--no-debug")).start());
         wait_until("polkitd has its name", START_LIMIT, || {
             self.has_name("org.freedesktop.PolicyKit1")
         });
@@ -200,6 +207,13 @@ impl SystemBus {
     pub fn log(&self) -> String {
         self.bus.as_ref().map(Process::log).unwrap_or_default()
     }
+}
+
+/// A daemon that changes its user and yet does not outlive the test.
+fn leash(daemon: &str) -> Program {
+    Program::new(process::project().join("scripts/leash.sh"))
+        .arg(daemon)
+        .death_signal("TERM")
 }
 
 /// The options that show every program that is built.
