@@ -2,7 +2,8 @@
 
 use std::{io, process::ExitCode};
 
-use wallwatch::text::sanitize;
+use wallwatch::{bus::Reason, text::sanitize};
+use zbus::DBusError as _;
 
 /// Why a command could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -17,8 +18,8 @@ pub(crate) enum Error {
     #[error("cannot write the output: {0}")]
     Output(#[source] io::Error),
     /// No system bus.
-    #[error("the system bus cannot be reached ({0}). Start it with: sudo systemctl start dbus")]
-    NoSystemBus(#[source] zbus::Error),
+    #[error("the system bus cannot be reached. Start it with: sudo systemctl start dbus")]
+    NoSystemBus,
     /// No session bus.
     #[error(
         "the session bus cannot be reached ({0}). Run this command inside your desktop session"
@@ -54,7 +55,7 @@ impl Error {
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::OutputClosed => 0,
-            Self::NoSystemBus(_) | Self::HelperNotRunning | Self::DesktopNotRunning => 3,
+            Self::NoSystemBus | Self::HelperNotRunning | Self::DesktopNotRunning => 3,
             Self::NotAuthorised(_) => 4,
             Self::NotFound(_) => 5,
             Self::Runtime(_)
@@ -66,16 +67,32 @@ impl Error {
         }
     }
 
+    /// Why the client of the helper cannot watch.
+    pub(crate) fn from_reason(reason: &Reason) -> Self {
+        match reason {
+            Reason::NoBus => Self::NoSystemBus,
+            Reason::NotRunning => Self::HelperNotRunning,
+            Reason::NotAuthorised | Reason::PolkitAway => {
+                Self::NotAuthorised(format!("{reason} {}", reason.mend()))
+            }
+            Reason::Failed(_) => Self::Failed(format!("{reason} Try: {}", reason.mend())),
+        }
+    }
+
     /// What an answer of the helper or the desktop program means. `absent` is the error where nobody owns the name.
     pub(crate) fn from_call(error: zbus::Error, absent: Self) -> Self {
-        // A proxy's property and the object server speak in errors of the standard interfaces.
         let (name, message) = match &error {
+            // The proxies turn the standard errors into values of their own.
+            zbus::Error::FDO(standard) => (
+                standard.name(),
+                standard.description().unwrap_or_default().to_owned(),
+            ),
             zbus::Error::MethodError(name, message, _) => {
-                (name.as_str(), message.clone().unwrap_or_default())
+                (name.as_ref(), message.clone().unwrap_or_default())
             }
             _ => return Self::Bus(error),
         };
-        match name {
+        match name.as_str() {
             "org.freedesktop.DBus.Error.ServiceUnknown"
             | "org.freedesktop.DBus.Error.NameHasNoOwner"
             | "org.freedesktop.DBus.Error.NoReply" => absent,

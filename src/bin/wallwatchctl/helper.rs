@@ -1,7 +1,7 @@
 //! What the helper is asked, over the system bus.
 
+use wallwatch::bus;
 use wallwatch_dbus::Helper1Proxy;
-use zbus::Connection;
 
 use crate::{args::Wanted, error::Error, print::Printer};
 
@@ -12,8 +12,12 @@ fn failed(error: zbus::Error) -> Error {
 
 /// Reaches the helper.
 async fn connect() -> Result<Helper1Proxy<'static>, Error> {
-    let connection = Connection::system().await.map_err(Error::NoSystemBus)?;
-    Helper1Proxy::new(&connection).await.map_err(failed)
+    let connection = bus::connect()
+        .await
+        .map_err(|reason| Error::from_reason(&reason))?;
+    bus::proxy(&connection)
+        .await
+        .map_err(|reason| Error::from_reason(&reason))
 }
 
 /// `status`: is the firewall watched?
