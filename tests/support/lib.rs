@@ -17,6 +17,7 @@ pub mod netns;
 pub mod process;
 pub mod system_bus;
 pub mod temp;
+pub mod xfce;
 
 pub use helper::Helper;
 pub use netns::{Firewall, NetNs, TestNet};

@@ -38,7 +38,6 @@ impl TempDir {
     }
 
     /// Makes a directory inside that belongs to `uid` alone.
-    #[must_use]
     pub fn private(&self, name: &str, uid: u32) -> PathBuf {
         let path = self.0.join(name);
         fs::create_dir_all(&path).expect("a directory can be made in the temporary directory");
