@@ -72,8 +72,13 @@ impl Xfce {
         desktop.launch(bus, Program::new("xfwm4").arg("--compositor=off"));
         desktop.launch(bus, Program::new(notifyd()));
         desktop.wait_for_name(bus, "org.freedesktop.Notifications");
+        let bare = desktop.screenshot(bus, "xfce-bare");
         desktop.launch(bus, Program::new("xfce4-panel").arg("--disable-wm-check"));
         desktop.wait_for_name(bus, "org.kde.StatusNotifierWatcher");
+        wait_until("the panel is painted", START_LIMIT, || {
+            changed_pixels(&bare, &desktop.screenshot(bus, "xfce-empty"), PANEL)
+                > u64::from(PANEL.width)
+        });
         desktop
     }
 
