@@ -15,6 +15,7 @@
 pub mod helper;
 pub mod netns;
 pub mod process;
+pub mod scene;
 pub mod system_bus;
 pub mod temp;
 pub mod xfce;
@@ -22,5 +23,7 @@ pub mod xfce;
 pub use helper::Helper;
 pub use netns::{Firewall, NetNs, TestNet};
 pub use process::{Figures, Output, Process, Program, figures, wait_until};
+pub use scene::Scene;
 pub use system_bus::SystemBus;
 pub use temp::TempDir;
+pub use xfce::Xfce;

@@ -79,11 +79,12 @@ pub struct NetNs {
 }
 
 impl NetNs {
-    /// An empty namespace with its loopback up, IPv6 without duplicate address detection, and no forwarding.
+    /// An empty namespace with its loopback up, IPv6 that asks for no router and no duplicate, and no forwarding.
     fn new() -> Self {
         let script = "ip link set lo up
             sysctl -qw net.ipv4.ip_forward=0 net.ipv6.conf.all.forwarding=0 \
-                net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 net.ipv4.icmp_ratelimit=0
+                net.ipv6.conf.all.accept_dad=0 net.ipv6.conf.default.accept_dad=0 \
+                net.ipv6.conf.default.router_solicitations=0 net.ipv4.icmp_ratelimit=0
             echo ready
             exec sleep infinity";
         let mut holder = Program::shell(script).wrapped(["unshare", "--net"]).start();
