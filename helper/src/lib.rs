@@ -3,7 +3,7 @@
 //! The modules stand in the order of the data. [`packet`] and [`event`] hold what flows. [`decode`] makes packets of bytes
 //! and lines. [`detect`] weighs each event, with [`neighbourhood`] telling what this machine is, and finds the attacks;
 //! [`alert`] keeps them as incidents. [`watcher`] is that way as a whole, a pure value that live sources and
-//! replayed log files drive alike.
+//! [`replay`] of log files drive alike.
 pub mod alert;
 pub mod clock;
 pub mod decode;
@@ -11,4 +11,5 @@ pub mod detect;
 pub mod event;
 pub mod neighbourhood;
 pub mod packet;
+pub mod replay;
 pub mod watcher;

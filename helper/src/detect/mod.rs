@@ -1,8 +1,27 @@
 //! From events to attacks: what kind of packet it is, how much it weighs, and when the sum is an attack.
+//!
+//! [`classify`] looks at one event and says what it is for: nothing to fear ([`Harmless`]), or a [`Probe`] of a kind and a
+//! weight, where the traits of known tools ([`Tool`]) add and signs of an answer take away. [`Scan`] keeps decaying scores
+//! for each [`Origin`] and family, in tables of fixed size, and gives a [`Sighting`] that says whether the sum is an attack.
 
+mod class;
 mod config;
+mod icmp;
+mod origin;
+mod scan;
+mod sets;
+mod tcp;
+mod tool;
+mod track;
+mod udp;
 
+pub use class::{Class, Harmless, Nature, Probe, classify};
 pub use config::{
     Config, DEFAULT_FAST_HALF_LIFE, DEFAULT_HIGH_PORTS, DEFAULT_MEDIUM_PORTS,
     DEFAULT_SLOW_HALF_LIFE, DEFAULT_THRESHOLD,
 };
+pub use origin::Origin;
+pub use scan::{Scan, Sighting};
+pub use tool::Tool;
+pub(crate) use track::tally;
+pub use track::{MAX_FIRST_PORTS, Tally, Track};

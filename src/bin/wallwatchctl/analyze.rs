@@ -1,12 +1,227 @@
 //! Looks for attacks in log files.
+
+use std::{
+    fs::File,
+    io::{self, BufRead, BufReader, Read as _},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use wallwatch::text;
+use wallwatch_dbus::Alert;
+use wallwatch_helper::{
+    clock, decode::dress::Reference, detect, event::Timestamp, neighbourhood::Neighbourhood,
+    replay::Replay,
+};
+
 use crate::{error::Error, print::Printer};
-use std::process::ExitCode;
+
+/// A line is looked at up to so many bytes; the kernel writes at most 1024 (`LOG_LINE_MAX`, kernel/printk/printk.c).
+const MAX_LINE: u64 = 8192;
+
 /// Which files.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    files: Vec<String>,
+    /// Log files with lines of the kernel's LOG rules, in syslog or dmesg dress; - is standard input
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
 }
-/// x
-pub(crate) fn run(_: Args, _: &mut Printer) -> Result<ExitCode, Error> {
+
+/// Prints the attacks that the files tell of.
+pub(crate) fn run(args: Args, printer: &mut Printer) -> Result<ExitCode, Error> {
+    let now = clock::now();
+    let reference = Reference {
+        now,
+        utc_offset: utc_offset(now),
+    };
+    let mut replay = Replay::new(
+        detect::Config::default(),
+        Neighbourhood::default(),
+        reference,
+        now.plus(-uptime()),
+    );
+    let mut lines = Lines::open(args.files, &replay)?;
+    let mut table = Table { printer, shown: 0 };
+    while let Some(line) = lines.next(&replay)? {
+        replay.feed(&line);
+        while let Some(alert) = replay.next_final() {
+            table.row(&alert)?;
+        }
+    }
+    let counts = replay.counts().clone();
+    replay.finish().try_for_each(|alert| table.row(&alert))?;
+    let (refused, total) = (
+        text::number(counts.refused_lines()),
+        text::number(counts.lines),
+    );
+    table.end()?;
+    printer.note(&format!(
+        "{refused} of {total} lines were not firewall events."
+    ))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// Seconds by which local time is ahead of UTC now.
+fn utc_offset(now: Timestamp) -> i32 {
+    let now = jiff::Timestamp::from_microsecond(now.0).unwrap_or_default();
+    jiff::tz::TimeZone::system().to_offset(now).seconds()
+}
+
+/// Microseconds since this machine started (proc_uptime(5)); 0 where it does not tell.
+fn uptime() -> i64 {
+    let text = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
+    let (seconds, hundredths) = text
+        .split_whitespace()
+        .next()
+        .and_then(|word| word.split_once('.'))
+        .unwrap_or_default();
+    let part = |text: &str| text.parse::<i64>().unwrap_or(0);
+    part(seconds) * Timestamp::SECOND + part(hundredths) * (Timestamp::SECOND / 100)
+}
+
+/// The lines of several files, merged by their times.
+struct Lines {
+    files: Vec<LogFile>,
+}
+
+impl Lines {
+    fn open(paths: Vec<PathBuf>, replay: &Replay) -> Result<Self, Error> {
+        let mut files = paths
+            .into_iter()
+            .map(LogFile::open)
+            .collect::<Result<Vec<_>, _>>()?;
+        files.iter_mut().try_for_each(|file| file.advance(replay))?;
+        Ok(Self { files })
+    }
+
+    /// The line that was written first among the next of each file.
+    fn next(&mut self, replay: &Replay) -> Result<Option<String>, Error> {
+        let pending = self.files.iter_mut().filter(|file| file.line.is_some());
+        let Some(file) = pending.min_by_key(|file| file.time) else {
+            return Ok(None);
+        };
+        let line = file.line.take();
+        file.advance(replay)?;
+        Ok(line)
+    }
+}
+
+/// A file and its next line.
+struct LogFile {
+    path: PathBuf,
+    reader: Box<dyn BufRead>,
+    line: Option<String>,
+    /// The time of the line, or of the last one that told its time.
+    time: Option<Timestamp>,
+}
+
+impl LogFile {
+    fn open(path: PathBuf) -> Result<Self, Error> {
+        let reader: Box<dyn BufRead> = if path == Path::new("-") {
+            Box::new(io::stdin().lock())
+        } else {
+            let file = File::open(&path).map_err(|error| unreadable(&path, &error))?;
+            Box::new(BufReader::with_capacity(1 << 16, file))
+        };
+        Ok(Self {
+            path,
+            reader,
+            line: None,
+            time: None,
+        })
+    }
+
+    /// Reads the next line; what is longer than any line of the kernel's is left out.
+    fn advance(&mut self, replay: &Replay) -> Result<(), Error> {
+        let mut bytes = Vec::new();
+        let fail = |error| unreadable(&self.path, &error);
+        self.reader
+            .by_ref()
+            .take(MAX_LINE)
+            .read_until(b'\n', &mut bytes)
+            .map_err(fail)?;
+        if bytes.is_empty() {
+            self.line = None;
+            return Ok(());
+        }
+        if bytes.last() != Some(&b'\n') {
+            skip_line(&mut self.reader).map_err(fail)?;
+        }
+        let line = String::from_utf8_lossy(&bytes).into_owned();
+        self.time = replay.time_of(&line).or(self.time);
+        self.line = Some(line);
+        Ok(())
+    }
+}
+
+/// Reads up to the end of the line and forgets it.
+fn skip_line(reader: &mut dyn BufRead) -> io::Result<()> {
+    loop {
+        let buffer = reader.fill_buf()?;
+        if buffer.is_empty() {
+            return Ok(());
+        }
+        let end = buffer.iter().position(|byte| *byte == b'\n');
+        let length = end.map_or(buffer.len(), |at| at + 1);
+        reader.consume(length);
+        if end.is_some() {
+            return Ok(());
+        }
+    }
+}
+
+/// Why a file cannot be read.
+fn unreadable(path: &Path, error: &io::Error) -> Error {
+    let hint = if error.kind() == io::ErrorKind::PermissionDenied {
+        ". Try again with sudo"
+    } else {
+        ""
+    };
+    Error::File(format!("cannot read {}: {error}{hint}", path.display()))
+}
+
+/// Alerts as they are printed: a table with a head, or JSON lines.
+struct Table<'a> {
+    printer: &'a mut Printer,
+    shown: u64,
+}
+
+impl Table<'_> {
+    fn row(&mut self, alert: &Alert) -> Result<(), Error> {
+        self.shown += 1;
+        if self.printer.json() {
+            return self.printer.alert(alert);
+        }
+        if self.shown == 1 {
+            self.printer.note(&format!(
+                "{:<19}  {:<8}  {:<24}  {:<15}  {:>8}  {:<8}  {}",
+                "FIRST SEEN", "SEVERITY", "ATTACK", "SOURCE", "PACKETS", "VERDICT", "PORTS"
+            ))?;
+        }
+        let severity = alert.severity();
+        let ports = text::sanitize(&alert.ports);
+        let row = format!(
+            "{:<19}  {:<8}  {:<24}  {:<15}  {:>8}  {:<8}  {}",
+            text::date_time(alert.first_seen),
+            severity,
+            text::what(alert),
+            text::who(alert),
+            text::number(alert.packets),
+            text::sanitize(&alert.verdict),
+            ports,
+        );
+        self.printer.line(
+            &self
+                .printer
+                .painted(text::terminal_colour(severity), row.trim_end()),
+        )
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        if self.shown == 0 {
+            self.printer.note("No attacks found.")
+        } else {
+            Ok(())
+        }
+    }
 }

@@ -118,7 +118,7 @@ impl Printer {
     }
 
     /// The text in a colour (an ANSI SGR parameter), where colours are wanted.
-    fn painted(&self, sgr: &str, text: &str) -> String {
+    pub(crate) fn painted(&self, sgr: &str, text: &str) -> String {
         if self.colour {
             format!("\u{1b}[{sgr}m{text}\u{1b}[0m")
         } else {

@@ -1,0 +1,300 @@
+//! One incident: the packets of one origin and family from the first alarm to silence.
+
+use std::net::IpAddr;
+
+use arrayvec::ArrayVec;
+use wallwatch_dbus::{Alert, Family, Kind, MAX_LISTED_SOURCES, Severity, Verdict};
+
+use super::ports::PortSet;
+use crate::{
+    detect::{Config, Nature, Probe, Sighting, Tally, Tool, Track, tally},
+    event::{Event, Feed, Interface, Timestamp},
+    packet::Protocol,
+};
+
+/// At most so many of our addresses are listed.
+const MAX_LISTED_TARGETS: usize = 32;
+/// A kind beside the main one is named from so many ordinary probes on.
+const SECOND_KIND_WEIGHT: f32 = 3.0;
+/// From so many of our addresses on, one port is a sweep of hosts.
+const SWEEP_TARGETS: usize = 3;
+/// From so many addresses of one /64 on, the source changes its address on purpose.
+const ROTATING_SOURCES: usize = 3;
+/// From so many packets out of one service's port on, the port was chosen to slip through a firewall.
+const SOURCE_PORT_PACKETS: u64 = 5;
+/// An incident is over after so long a silence at least: 15 minutes.
+const MIN_HOLD: i64 = 15 * 60 * Timestamp::SECOND;
+/// And after so many times the mean gap between its packets,
+const HOLD_GAPS: i64 = 6;
+/// but at most after 24 hours.
+pub(super) const MAX_HOLD: i64 = 24 * 3600 * Timestamp::SECOND;
+
+/// What is known of an incident.
+#[derive(Debug, Clone)]
+pub(super) struct Incident {
+    pub(super) id: u64,
+    pub(super) family: Family,
+    pub(super) severity: Severity,
+    pub(super) popup: bool,
+    pub(super) closed: bool,
+    pub(super) test: bool,
+    pub(super) first_seen: Timestamp,
+    pub(super) last_seen: Timestamp,
+    raised_at: Timestamp,
+    sources: Vec<IpAddr>,
+    targets: Vec<IpAddr>,
+    ports: PortSet,
+    protocols: ArrayVec<Protocol, 2>,
+    units: u32,
+    interface: Interface,
+    verdict: Verdict,
+    packets: u64,
+    packets_to_alert: u64,
+    tool: Option<Tool>,
+    tally: Tally,
+    slow: bool,
+    accepted: bool,
+    fragmented: bool,
+    /// The one source port of all packets, and how many there were.
+    sport: Option<u16>,
+    sport_packets: u64,
+    feed: Feed,
+    trusted: bool,
+}
+
+impl Incident {
+    /// An incident whose alarm this event gave; the track tells what came before.
+    pub(super) fn new(
+        id: u64,
+        event: &Event,
+        probe: &Probe,
+        sighting: &Sighting<'_>,
+        config: &Config,
+    ) -> Self {
+        let mut incident = Self::empty(id, probe.kind.family(), event);
+        if let Some(track) = sighting.track {
+            incident.take_track(track);
+        }
+        incident.slow = sighting.slow;
+        let (packets, units) = (incident.packets, incident.units);
+        let tally = incident.tally.clone();
+        incident.add(event, probe, sighting, config);
+        // The track had counted this packet already.
+        if sighting.track.is_some() {
+            (incident.packets, incident.units, incident.tally) = (packets, units, tally);
+        }
+        incident.packets_to_alert = incident.packets;
+        incident.rise(config);
+        incident.popup = incident.severity >= Severity::Low;
+        incident
+    }
+
+    fn empty(id: u64, family: Family, event: &Event) -> Self {
+        Self {
+            id,
+            family,
+            severity: Severity::Low,
+            popup: false,
+            closed: false,
+            test: false,
+            first_seen: event.time,
+            last_seen: event.time,
+            raised_at: event.time,
+            sources: Vec::new(),
+            targets: Vec::new(),
+            ports: PortSet::default(),
+            protocols: ArrayVec::new(),
+            units: 0,
+            interface: event.interface,
+            verdict: event.verdict,
+            packets: 0,
+            packets_to_alert: 0,
+            tool: None,
+            tally: Tally::new(),
+            slow: false,
+            accepted: false,
+            fragmented: false,
+            sport: event.packet.sport(),
+            sport_packets: 0,
+            feed: event.feed,
+            trusted: true,
+        }
+    }
+
+    /// The incident that a test alert shows: three ports, probed from an address that documentation is written with.
+    pub(super) fn test(id: u64, event: &Event) -> Self {
+        let mut incident = Self::empty(id, Family::Other, event);
+        incident.test = true;
+        incident.popup = true;
+        incident.packets = 1;
+        incident.packets_to_alert = 1;
+        incident.sources.push(event.packet.src);
+        incident.targets.push(event.packet.dst);
+        incident.protocols.push(event.packet.protocol);
+        event.packet.dport().map(|port| incident.ports.insert(port));
+        tally(&mut incident.tally, Kind::Test, 1.0);
+        incident
+    }
+
+    fn take_track(&mut self, track: &Track) {
+        self.first_seen = track.first;
+        self.packets = track.packets;
+        self.units = track.units;
+        self.verdict = track.verdict;
+        self.trusted = track.trusted;
+        self.tally.clone_from(&track.tally);
+        for port in &track.ports {
+            self.ports.insert(*port);
+        }
+        self.targets.extend(&track.targets);
+    }
+
+    /// Takes one more packet in.
+    pub(super) fn add(
+        &mut self,
+        event: &Event,
+        probe: &Probe,
+        sighting: &Sighting<'_>,
+        config: &Config,
+    ) {
+        let packet = &event.packet;
+        self.packets += 1;
+        self.last_seen = self.last_seen.max(event.time);
+        self.first_seen = self.first_seen.min(event.time);
+        remember(&mut self.sources, packet.src, MAX_LISTED_SOURCES);
+        // A late answer of somebody who also attacks is counted, but tells nothing of the attack.
+        if probe.nature == Nature::ReplyLike && self.units > 0 {
+            return;
+        }
+        remember(&mut self.targets, packet.dst, MAX_LISTED_TARGETS);
+        if let Some(port) = packet.dport() {
+            self.ports.insert(port);
+        }
+        if !self.protocols.is_full() && !self.protocols.contains(&packet.protocol) {
+            self.protocols.push(packet.protocol);
+        }
+        self.units += u32::from(sighting.new_unit);
+        self.verdict = self.verdict.and(event.verdict);
+        self.trusted &= event.trusted;
+        self.tool = self.tool.or(probe.tool);
+        self.accepted |= event.verdict == Verdict::Passed;
+        self.fragmented |= packet.fragment.is_some();
+        tally(&mut self.tally, probe.kind, probe.weight);
+        if self.sport == packet.sport() {
+            self.sport_packets += 1;
+        } else {
+            self.sport = None;
+        }
+        self.rise(config);
+    }
+
+    /// Severity by how much was asked for; it never falls.
+    fn rise(&mut self, config: &Config) {
+        let breadth = self
+            .ports
+            .len()
+            .max(if self.ports.is_empty() { self.units } else { 0 });
+        let severity = if breadth >= config.high_ports {
+            Severity::High
+        } else if breadth >= config.medium_ports {
+            Severity::Medium
+        } else {
+            Severity::Low
+        };
+        self.severity = self.severity.max(severity);
+    }
+
+    /// When silence has closed it.
+    pub(super) fn closes_at(&self) -> Timestamp {
+        let gaps = i64::try_from(self.packets.saturating_sub(1))
+            .unwrap_or(i64::MAX)
+            .max(1);
+        let mean_gap = self.last_seen.since(self.first_seen) / gaps;
+        self.last_seen
+            .plus(mean_gap.saturating_mul(HOLD_GAPS).clamp(MIN_HOLD, MAX_HOLD))
+    }
+
+    /// The kind that weighs most, then the others that weigh enough to be named.
+    fn kinds(&self) -> (Kind, impl Iterator<Item = Kind>) {
+        // The first of equals: what came first names the incident.
+        let mut main = (Kind::TcpSynScan, f32::MIN);
+        for (kind, weight) in &self.tally {
+            if *weight > main.1 {
+                main = (*kind, *weight);
+            }
+        }
+        let others = self
+            .tally
+            .iter()
+            .filter(move |(kind, weight)| *kind != main.0 && *weight >= SECOND_KIND_WEIGHT);
+        let sweep = self.family == Family::TcpProbe
+            && self.ports.len() == 1
+            && self.targets.len() >= SWEEP_TARGETS;
+        (
+            if sweep { Kind::HostSweep } else { main.0 },
+            others.map(|(kind, _)| *kind),
+        )
+    }
+
+    fn tags(&self, kinds: impl Iterator<Item = Kind>) -> Vec<String> {
+        // Only a port that services answer from can fool a firewall without memory.
+        let source_port =
+            self.sport.is_some_and(|port| port < 1024) && self.sport_packets >= SOURCE_PORT_PACKETS;
+        let traits = [
+            (self.slow, "slow"),
+            (self.accepted, "accepted"),
+            (source_port && self.ports.len() > 2, "source-port"),
+            (self.fragmented, "fragmented"),
+            (self.sources.len() >= ROTATING_SOURCES, "rotating-source"),
+        ];
+        let traits = traits
+            .into_iter()
+            .filter(|(holds, _)| *holds)
+            .map(|(_, tag)| tag.to_owned());
+        traits.chain(kinds.map(|kind| kind.to_string())).collect()
+    }
+
+    /// The incident in its present state.
+    pub(super) fn alert(&self, seq: u64) -> Alert {
+        let (kind, others) = self.kinds();
+        let protocol = match self.protocols.as_slice() {
+            [protocol] => protocol.to_string(),
+            _ => String::new(),
+        };
+        Alert {
+            id: self.id,
+            seq,
+            kind: kind.to_string(),
+            severity: self.severity.level(),
+            sources: self.sources.iter().map(IpAddr::to_string).collect(),
+            source_count: u64::try_from(self.sources.len()).unwrap_or(u64::MAX),
+            targets: self.targets.iter().map(IpAddr::to_string).collect(),
+            ports: self.ports.text(),
+            port_count: self.ports.len().into(),
+            protocol,
+            interface: self.interface.to_string(),
+            verdict: self.verdict.to_string(),
+            packets: self.packets,
+            packets_to_alert: self.packets_to_alert,
+            first_seen: self.first_seen.0,
+            last_seen: self.last_seen.0,
+            raised_at: self.raised_at.0,
+            tool: self.tool.map_or_else(String::new, |tool| tool.to_string()),
+            tags: self.tags(others),
+            signatures: Vec::new(),
+            feed: self.feed.to_string(),
+            trusted: self.trusted,
+            exposed: Vec::new(),
+            popup: self.popup,
+            closed: self.closed,
+            test: self.test,
+        }
+    }
+}
+
+/// Adds an address to a list that is bounded.
+fn remember(list: &mut Vec<IpAddr>, address: IpAddr, limit: usize) {
+    if list.len() < limit && !list.contains(&address) {
+        list.push(address);
+    }
+}

@@ -1,0 +1,67 @@
+//! A table of fixed size: sets of eight places, each made when first touched.
+
+/// Places of one set.
+const WAYS: usize = 8;
+
+/// A table of at most eight times `sets` entries, found by their tags.
+#[derive(Debug)]
+pub(super) struct Sets<T> {
+    sets: Vec<Vec<(u64, T)>>,
+}
+
+impl<T> Sets<T> {
+    /// An empty table.
+    pub(super) fn new(sets: usize) -> Self {
+        Self {
+            sets: std::iter::repeat_with(Vec::new).take(sets.max(1)).collect(),
+        }
+    }
+
+    fn set_of(&self, tag: u64) -> usize {
+        // The upper bits: the product spreads into them best.
+        usize::try_from(tag >> 32).unwrap_or(0) % self.sets.len()
+    }
+
+    /// The entry of a tag.
+    pub(super) fn get(&mut self, tag: u64) -> Option<&mut T> {
+        let set = self.set_of(tag);
+        self.sets[set]
+            .iter_mut()
+            .find(|(known, _)| *known == tag)
+            .map(|(_, entry)| entry)
+    }
+
+    /// Takes the entry of a tag out.
+    pub(super) fn remove(&mut self, tag: u64) -> Option<T> {
+        let set = self.set_of(tag);
+        let at = self.sets[set].iter().position(|(known, _)| *known == tag)?;
+        Some(self.sets[set].swap_remove(at).1)
+    }
+
+    /// Puts a new entry in; where its set is full, the entry of least worth goes.
+    pub(super) fn insert<K: PartialOrd>(
+        &mut self,
+        tag: u64,
+        entry: T,
+        worth: impl Fn(&T) -> K,
+    ) -> &mut T {
+        let set = self.set_of(tag);
+        let set = &mut self.sets[set];
+        if set.capacity() == 0 {
+            set.reserve_exact(WAYS);
+        }
+        if set.len() < WAYS {
+            set.push((tag, entry));
+            let last = set.len() - 1;
+            return &mut set[last].1;
+        }
+        let mut weakest = 0;
+        for at in 1..set.len() {
+            if worth(&set[at].1) < worth(&set[weakest].1) {
+                weakest = at;
+            }
+        }
+        set[weakest] = (tag, entry);
+        &mut set[weakest].1
+    }
+}

@@ -1,0 +1,173 @@
+//! Log files looked at afterwards: the very decoders and detectors of live watching, fed line by line.
+//!
+//! [`Replay`] takes lines and gives alerts in the order in which they were raised, each once, in its final state. What it
+//! holds is bounded, however long the files are.
+
+use std::collections::BTreeMap;
+
+use wallwatch_dbus::Alert;
+
+use crate::{
+    alert::{Change, REOPEN_WITHIN},
+    decode::{
+        self,
+        dress::{self, Reference, Stamp},
+    },
+    detect,
+    event::{Event, Feed, Timestamp},
+    neighbourhood::Neighbourhood,
+    watcher::Watcher,
+};
+
+/// At most so many alerts wait for an earlier one that goes on; then that one is given as it is.
+const MAX_WAITING: usize = 4096;
+
+/// What became of the lines.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Lines.
+    pub lines: u64,
+    /// Packets that came in.
+    pub events: u64,
+    /// Packets that this machine sent, which no attack is made of.
+    pub outbound: u64,
+    /// Lines that are no firewall events, by the reason.
+    pub refused: BTreeMap<decode::Error, u64>,
+}
+
+impl Counts {
+    /// Lines that are no firewall events.
+    #[must_use]
+    pub fn refused_lines(&self) -> u64 {
+        self.refused.values().sum()
+    }
+}
+
+/// Looks for attacks in lines.
+#[derive(Debug)]
+pub struct Replay {
+    watcher: Watcher,
+    reference: Reference,
+    /// When the machine started that wrote the lines, for stamps that count from there.
+    boot: Timestamp,
+    /// The latest time that any line told.
+    now: Timestamp,
+    changes: Vec<Change>,
+    /// Alerts by number, which is the order of their raising.
+    waiting: BTreeMap<u64, Alert>,
+    /// Alerts below this number have been given.
+    given: u64,
+    counts: Counts,
+}
+
+impl Replay {
+    /// A replay that has seen no line.
+    #[must_use]
+    pub fn new(
+        config: detect::Config,
+        neighbourhood: Neighbourhood,
+        reference: Reference,
+        boot: Timestamp,
+    ) -> Self {
+        Self {
+            watcher: Watcher::new(config, neighbourhood, 1),
+            reference,
+            boot,
+            now: Timestamp(i64::MIN),
+            changes: Vec::new(),
+            waiting: BTreeMap::new(),
+            given: 0,
+            counts: Counts::default(),
+        }
+    }
+
+    /// When a line was written, where it tells: what several files are merged by.
+    #[must_use]
+    pub fn time_of(&self, line: &str) -> Option<Timestamp> {
+        match dress::undress(line, self.reference).ok()?.stamp {
+            Stamp::Wall(time) => Some(time),
+            Stamp::Boot(micros) => Some(self.boot.plus(micros)),
+            Stamp::None => None,
+        }
+    }
+
+    /// Looks at one more line.
+    pub fn feed(&mut self, line: &str) {
+        self.counts.lines += 1;
+        match self.event(line) {
+            Ok(Some(event)) => {
+                self.counts.events += 1;
+                self.observe(&event);
+            }
+            Ok(None) => self.counts.outbound += 1,
+            Err(reason) => *self.counts.refused.entry(reason).or_default() += 1,
+        }
+    }
+
+    /// Looks at one more event.
+    pub fn observe(&mut self, event: &Event) {
+        self.now = self.now.max(event.time);
+        self.watcher.observe(event, &mut self.changes);
+        for change in self.changes.drain(..) {
+            let (Change::Raised(alert) | Change::Updated(alert) | Change::Closed(alert)) = change;
+            if alert.id >= self.given {
+                self.waiting.insert(alert.id, alert);
+            }
+        }
+    }
+
+    /// The event that a line tells of; `None` where this machine sent the packet.
+    fn event(&self, line: &str) -> Result<Option<Event>, decode::Error> {
+        let undressed = dress::undress(line, self.reference)?;
+        let read = decode::log_line(undressed.message)?;
+        let time = match undressed.stamp {
+            Stamp::Wall(time) => time,
+            Stamp::Boot(micros) => self.boot.plus(micros),
+            Stamp::None if self.counts.events > 0 => self.now,
+            Stamp::None => self.reference.now,
+        };
+        Ok((!read.outbound).then(|| Event {
+            time,
+            verdict: read.verdict(),
+            packet: read.packet,
+            feed: Feed::File,
+            trusted: false,
+            interface: read.interface,
+            prefix: read.prefix,
+            group: read.group,
+        }))
+    }
+
+    /// The next alert, in the order of raising, where it will not change any more.
+    pub fn next_final(&mut self) -> Option<Alert> {
+        let (_, first) = self.waiting.first_key_value()?;
+        let over = first.closed && self.now.since(Timestamp(first.last_seen)) >= REOPEN_WITHIN;
+        if !over && self.waiting.len() <= MAX_WAITING {
+            return None;
+        }
+        let (id, alert) = self.waiting.pop_first()?;
+        self.given = id + 1;
+        Some(alert)
+    }
+
+    /// What became of the lines so far.
+    #[must_use]
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// The alerts that were not given yet, when no line is left.
+    pub fn finish(mut self) -> impl Iterator<Item = Alert> {
+        // What is held back for clients that cannot read so fast.
+        if let Some(due) = self.watcher.next_deadline() {
+            self.watcher.tick(due.max(self.now), &mut self.changes);
+        }
+        for change in self.changes.drain(..) {
+            let (Change::Raised(alert) | Change::Updated(alert) | Change::Closed(alert)) = change;
+            if alert.id >= self.given {
+                self.waiting.insert(alert.id, alert);
+            }
+        }
+        self.waiting.into_values()
+    }
+}
