@@ -9,6 +9,7 @@
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
     clippy::print_stderr,
+    clippy::unwrap_in_result,
     reason = "what a test stands on panics when it breaks, is called for its effect, and speaks to whoever runs the test"
 )]
 

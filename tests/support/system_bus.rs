@@ -5,9 +5,11 @@
 
 use std::{
     path::{Path, PathBuf},
+    thread,
     time::Duration,
 };
 
+use wallwatch_dbus::{Alert, AlertFilter, Helper1Proxy, Status};
 use zbus::Connection;
 
 use crate::{
@@ -138,6 +140,38 @@ impl SystemBus {
     pub async fn connect(&self) -> Connection {
         let builder = zbus::connection::Builder::address(self.address().as_str());
         builder.build().await.expect("the bus takes connections")
+    }
+
+    /// Asks the helper something as root, whom polkit allows everything.
+    pub fn ask<T: Send, F: Future<Output = zbus::Result<T>>>(
+        &self,
+        question: impl FnOnce(Helper1Proxy<'static>) -> F + Send,
+    ) -> zbus::Result<T> {
+        let talk = || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
+            runtime.expect("a runtime can be made").block_on(async {
+                let connection = self.connect().await;
+                question(Helper1Proxy::new(&connection).await?).await
+            })
+        };
+        // In a thread of its own, so that tests with a runtime of their own can ask too.
+        thread::scope(|scope| scope.spawn(talk).join()).expect("asking does not panic")
+    }
+
+    /// What the helper says of itself.
+    pub fn status(&self) -> Status {
+        self.ask(async |helper| helper.get_status().await)
+            .expect("the helper answers root")
+    }
+
+    /// Every alert that the helper remembers, the oldest change first.
+    pub fn alerts(&self) -> Vec<Alert> {
+        let question = async |helper: Helper1Proxy<'static>| {
+            helper.get_alerts(0, 1000, AlertFilter::default()).await
+        };
+        self.ask(question).expect("the helper answers root")
     }
 
     /// Calls a method of the helper as the user `uid` with dbus-send(1); `arguments` as `uint64:0`.
