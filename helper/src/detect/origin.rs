@@ -31,16 +31,18 @@ impl Origin {
                 ((segments >> 64) as u64, segments as u64)
             }
         };
-        folded(folded(high ^ seed, low ^ SPREAD) ^ (family as u64), SPREAD).max(1)
+        folded(folded(high ^ seed, low), family as u64).max(1)
     }
 }
 
-/// An odd number without pattern: the golden ratio in 64 bits.
-const SPREAD: u64 = 0x9e37_79b9_7f4a_7c15;
+/// Odd numbers without pattern, so that no factor is 0 where an address has zeros: the fractions of the golden ratio and of
+/// the square root of 2, in 64 bits.
+const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
+const ROOT: u64 = 0x6a09_e667_f3bc_c909;
 
 /// Both halves of the product, one over the other: every bit of either factor reaches every bit of the result.
-pub(super) fn folded(a: u64, b: u64) -> u64 {
-    let product = u128::from(a) * u128::from(b ^ SPREAD);
+fn folded(a: u64, b: u64) -> u64 {
+    let product = u128::from(a ^ GOLDEN) * u128::from(b ^ ROOT);
     #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
     {
         (product >> 64) as u64 ^ product as u64
@@ -58,11 +60,44 @@ pub(super) fn unit_mark(dst: IpAddr, protocol: u8, unit: u32) -> u32 {
         }
     };
     let mark = folded(
-        folded(high, low) ^ u64::from(unit) ^ (u64::from(protocol) << 32),
-        SPREAD,
+        folded(high, low),
+        u64::from(unit) | (u64::from(protocol) << 32),
     );
     #[expect(clippy::cast_possible_truncation, reason = "a mark is short")]
     {
         mark as u32
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn every_unit_and_every_origin_has_its_own_number() {
+        let dst = IpAddr::from([10, 66, 0, 1]);
+        let marks: HashSet<u32> = (0..10_000).map(|port| unit_mark(dst, 6, port)).collect();
+        assert!(marks.len() > 9_990, "{}", marks.len());
+        let tag = |host: u32| Origin::of(IpAddr::from(host.to_be_bytes())).tag(Family::Udp, 1);
+        let tags: HashSet<u64> = (0..10_000).map(tag).collect();
+        assert_eq!(tags.len(), 10_000);
+    }
+
+    #[test]
+    fn the_seed_moves_every_origin() {
+        let origin = Origin::of(IpAddr::from([192, 0, 2, 7]));
+        assert_ne!(origin.tag(Family::Udp, 1), origin.tag(Family::Udp, 2));
+        assert_ne!(origin.tag(Family::Udp, 1), origin.tag(Family::Icmp, 1));
+    }
+
+    #[test]
+    fn one_prefix_is_one_origin_but_each_neighbour_is_its_own() {
+        let of = |text: &str| Origin::of(text.parse().unwrap());
+        assert_eq!(of("2001:db8::1"), of("2001:db8::2:3:4:5"));
+        assert_ne!(of("2001:db8::1"), of("2001:db8:0:1::1"));
+        assert_ne!(of("fe80::1"), of("fe80::2"));
+        assert_ne!(of("192.0.2.1"), of("192.0.2.2"));
     }
 }
