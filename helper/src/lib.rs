@@ -4,12 +4,33 @@
 //! and lines. [`detect`] weighs each event, with [`neighbourhood`] telling what this machine is, and finds the attacks;
 //! [`alert`] keeps them as incidents. [`watcher`] is that way as a whole, a pure value that live sources and
 //! [`replay`] of log files drive alike.
+//!
+//! The rest touches the system: [`source`] brings events in, by what [`sys`] asks of the kernel; [`store`] remembers
+//! alerts, [`service`] serves them on the bus to those whom [`authority`] lets in, and [`board`] says how the helper fares.
+//! [`capture`] is the switch of the own nftables table, [`config`] what the administrator wants, [`clock`] the
+//! time. [`pipeline`] shows how all of it hangs together. `cli` is the program around it, `journal` what it says, and
+//! [`failure`] the way it ends.
+
 pub mod alert;
+pub mod authority;
+pub mod board;
+pub mod capture;
+mod cli;
 pub mod clock;
+pub mod config;
 pub mod decode;
 pub mod detect;
 pub mod event;
+pub mod failure;
+mod journal;
 pub mod neighbourhood;
 pub mod packet;
+pub mod pipeline;
 pub mod replay;
+pub mod service;
+pub mod source;
+pub mod store;
+pub mod sys;
 pub mod watcher;
+
+pub use cli::main;

@@ -1,0 +1,267 @@
+//! The administrator's configuration: read as it is written, then made usable.
+
+use std::{
+    fs, io,
+    num::NonZeroU16,
+    path::{Path, PathBuf},
+};
+
+use serde::Deserialize;
+
+use crate::{detect, source::nflog::DEFAULT_GROUP, store::DEFAULT_CAPACITY};
+
+/// Where the configuration lies if the command line does not say.
+pub const DEFAULT_PATH: &str = "/etc/wallwatch/config.toml";
+/// A larger file is none of ours, in bytes.
+const MOST_BYTES: u64 = 1024 * 1024;
+/// The most incidents that may be remembered.
+const MOST_HISTORY: usize = 100_000;
+
+/// Why a configuration cannot be used. Each is a sentence with the file, and the line where there is one.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The file cannot be read.
+    #[error("the configuration {} cannot be read: {cause}", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        cause: io::Error,
+    },
+    /// The file is no configuration.
+    #[error("the configuration {} is broken:\n{cause}", path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// The line, the key and what could stand there.
+        cause: Box<toml::de::Error>,
+    },
+}
+
+/// The file as it is written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct File {
+    capture: Option<bool>,
+    nflog: Nflog,
+    history: History,
+    detect: detect::Config,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct Nflog {
+    group: Option<NonZeroU16>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct History {
+    #[serde(deserialize_with = "history_alerts")]
+    alerts: Option<usize>,
+}
+
+/// A configuration that can be used.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Is capture fixed on or off? Then nobody can switch it over the bus.
+    pub capture: Option<bool>,
+    /// The NFLOG group of the own table.
+    pub group: u16,
+    /// So many incidents are remembered.
+    pub history: usize,
+    /// The thresholds of detection.
+    pub detect: detect::Config,
+    /// The file that it stands in, or would stand in.
+    pub path: PathBuf,
+    /// How the file's text has to be changed to set another group.
+    place: Place,
+}
+
+/// Where the group stands in the file, or could stand.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// There is no file, or an empty one.
+    NoFile,
+    /// In a section `[nflog]`, or as `nflog.group`.
+    Set,
+    /// In a section `[nflog]` that names no group.
+    Section,
+    /// Nowhere.
+    Nowhere,
+}
+
+impl Config {
+    /// Reads the file at `path`, or the default one; where that is missing everything has its default.
+    pub fn load(path: Option<&Path>) -> Result<Self, Error> {
+        let (path, required) = path.map_or((Path::new(DEFAULT_PATH), false), |path| (path, true));
+        match read(path) {
+            Ok(text) => Self::parse(path, &text),
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound && !required => {
+                Ok(Self::usable(path, &File::default(), Place::NoFile))
+            }
+            Err(cause) => Err(Error::Read {
+                path: path.to_owned(),
+                cause,
+            }),
+        }
+    }
+
+    fn parse(path: &Path, text: &str) -> Result<Self, Error> {
+        let file: File = toml::from_str(text).map_err(|cause| Error::Parse {
+            path: path.to_owned(),
+            cause: Box::new(cause),
+        })?;
+        let has_section = text
+            .lines()
+            .any(|line| line.trim_start().starts_with("[nflog]"));
+        let place = match (file.nflog.group, has_section) {
+            _ if text.trim().is_empty() => Place::NoFile,
+            (Some(_), _) => Place::Set,
+            (None, true) => Place::Section,
+            (None, false) => Place::Nowhere,
+        };
+        Ok(Self::usable(path, &file, place))
+    }
+
+    fn usable(path: &Path, file: &File, place: Place) -> Self {
+        Self {
+            capture: file.capture,
+            group: file.nflog.group.map_or(DEFAULT_GROUP, NonZeroU16::get),
+            history: file.history.alerts.unwrap_or(DEFAULT_CAPACITY),
+            detect: file.detect,
+            path: path.to_owned(),
+            place,
+        }
+    }
+
+    /// The command that sets another NFLOG group in the file.
+    #[must_use]
+    pub fn set_group_command(&self, group: u16) -> String {
+        let path = self.path.display();
+        match self.place {
+            Place::NoFile => format!("echo 'nflog.group = {group}' | sudo tee {path}"),
+            Place::Set => {
+                format!("sudo sed -i -E 's/^( *(nflog\\.)?group *= *)[0-9_]+/\\1{group}/' {path}")
+            }
+            Place::Section => {
+                format!("sudo sed -i 's/^ *\\[nflog\\].*/&\\ngroup = {group}/' {path}")
+            }
+            Place::Nowhere => format!("sudo sed -i '1i nflog.group = {group}' {path}"),
+        }
+    }
+}
+
+fn read(path: &Path) -> io::Result<String> {
+    if fs::metadata(path)?.len() > MOST_BYTES {
+        return Err(io::Error::other("it is larger than a mebibyte"));
+    }
+    fs::read_to_string(path)
+}
+
+fn history_alerts<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<usize>, D::Error> {
+    let value = usize::deserialize(deserializer)?;
+    if (1..=MOST_HISTORY).contains(&value) {
+        Ok(Some(value))
+    } else {
+        Err(serde::de::Error::custom(format_args!(
+            "alerts is {value}, but must be from 1 to {MOST_HISTORY}"
+        )))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(Path::new("/etc/wallwatch/config.toml"), text)
+            .map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn an_empty_file_is_all_defaults_and_every_key_can_be_set() {
+        let config = parse("").unwrap();
+        assert_eq!(
+            (config.capture, config.group, config.history),
+            (None, DEFAULT_GROUP, DEFAULT_CAPACITY)
+        );
+        let config = parse(
+            "capture = true\nnflog.group = 77\nhistory.alerts = 5\n[detect]\nthreshold = 5\n",
+        )
+        .unwrap();
+        assert_eq!(
+            (config.capture, config.group, config.history),
+            (Some(true), 77, 5)
+        );
+        assert!((config.detect.threshold - 5.0).abs() < f32::EPSILON);
+    }
+
+    #[test]
+    fn a_mistake_is_shown_with_file_line_and_the_keys_that_there_are() {
+        let cases = [
+            ("\n[nflog]\ngruop = 5\n", "line 3", "expected `group`"),
+            (
+                "captrue = true\n",
+                "line 1",
+                "expected one of `capture`, `nflog`, `history`, `detect`",
+            ),
+            ("nflog.group = 0\n", "line 1", "nonzero u16"),
+            ("nflog.group = 70000\n", "line 1", "70000"),
+            ("\n\nhistory.alerts = 0\n", "line 3", "from 1 to 100000"),
+            ("[detect]\nthreshold = 0\n", "line 2", "from 1 to 1000"),
+            ("capture = \"on\"\n", "line 1", "boolean"),
+            ("capture = \n", "line 1", ""),
+        ];
+        for (text, line, words) in cases {
+            let error = parse(text).unwrap_err();
+            for part in ["/etc/wallwatch/config.toml", line, words] {
+                assert!(error.contains(part), "{text:?}: no {part:?} in {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_shipped_configuration_is_all_defaults_and_each_of_its_lines_can_be_set() {
+        let shipped = include_str!("../../assets/config.toml");
+        let config = parse(shipped).unwrap();
+        assert_eq!(
+            (config.capture, config.group, config.history),
+            (None, DEFAULT_GROUP, DEFAULT_CAPACITY)
+        );
+        let uncommented: String = shipped
+            .lines()
+            .map(|line| {
+                line.strip_prefix("# ")
+                    .filter(|rest| rest.contains(" = "))
+                    .unwrap_or(line)
+            })
+            .fold(String::new(), |text, line| text + line + "\n");
+        let config = parse(&uncommented).unwrap();
+        assert_eq!(
+            (config.group, config.history),
+            (DEFAULT_GROUP, DEFAULT_CAPACITY)
+        );
+        assert_eq!(
+            config.detect,
+            detect::Config::default(),
+            "the file shows the defaults"
+        );
+    }
+
+    #[test]
+    fn the_command_for_another_group_fits_the_file() {
+        let cases = [
+            ("capture = true\n", "1i nflog.group = 5371"),
+            ("[nflog]\n", "&\\ngroup = 5371"),
+            ("[nflog]\ngroup = 5370\n", "\\15371"),
+            ("nflog.group = 5370\n", "\\15371"),
+        ];
+        for (text, words) in cases {
+            let command = parse(text).unwrap().set_group_command(5371);
+            assert!(command.contains(words), "{text:?}: {command}");
+        }
+    }
+}

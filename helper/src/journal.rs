@@ -1,0 +1,29 @@
+//! What the helper says to the journal, by its standard error.
+
+use std::{
+    fmt::Display,
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+static VERBOSE: AtomicBool = AtomicBool::new(false);
+
+/// From now on what only a debugger wants to know is said too.
+pub(crate) fn be_verbose() {
+    VERBOSE.store(true, Ordering::Relaxed);
+}
+
+/// Says what an administrator should know.
+#[expect(
+    clippy::print_stderr,
+    reason = "the journal is where the administrator looks"
+)]
+pub(crate) fn say(sentence: &dyn Display) {
+    eprintln!("wallwatch-helper: {sentence}");
+}
+
+/// Says what only a debugger wants to know.
+pub(crate) fn whisper(sentence: &dyn Display) {
+    if VERBOSE.load(Ordering::Relaxed) {
+        say(sentence);
+    }
+}

@@ -1,0 +1,7 @@
+//! The helper's program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    wallwatch_helper::main()
+}

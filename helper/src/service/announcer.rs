@@ -1,0 +1,131 @@
+//! Tells the subscribers of alerts and of the helper's state, each by a signal to its own connection.
+
+use std::sync::Arc;
+
+use futures_lite::StreamExt as _;
+use tokio::sync::mpsc;
+use wallwatch_dbus::{Status, names};
+use zbus::{Connection, fdo, names::BusName, object_server::SignalEmitter};
+
+use super::{Service, subscribers::Subscribers};
+use crate::{alert::Change, board::Board};
+
+/// What a status must differ in to be told: the counters alone are no news.
+type Gist = (bool, bool, String, Vec<String>);
+
+/// Tells the subscribers.
+#[derive(Debug)]
+pub struct Announcer {
+    subscribers: Arc<Subscribers>,
+    board: Arc<Board>,
+}
+
+impl Announcer {
+    pub(super) const fn new(subscribers: Arc<Subscribers>, board: Arc<Board>) -> Self {
+        Self { subscribers, board }
+    }
+
+    /// Tells every change until there are no more, and whenever the status has changed.
+    pub async fn announce(
+        self,
+        connection: Connection,
+        mut changes: mpsc::Receiver<Change>,
+    ) -> zbus::Result<()> {
+        let (mut capture, mut nflog, mut kmsg) = (
+            self.board.capture.watch(),
+            self.board.nflog.watch(),
+            self.board.kmsg.watch(),
+        );
+        let mut told = gist(&self.board.status());
+        loop {
+            let news = tokio::select! {
+                change = changes.recv() => match change {
+                    Some(change) => {
+                        self.tell_change(&connection, &change).await?;
+                        continue;
+                    }
+                    None => return Ok(()),
+                },
+                news = capture.changed() => news,
+                news = nflog.changed() => news,
+                news = kmsg.changed() => news,
+            };
+            if news.is_err() {
+                return Ok(());
+            }
+            let status = self.board.status();
+            let new = gist(&status);
+            if new.1 != told.1 {
+                self.tell_property(&connection).await?;
+            }
+            if new != told {
+                self.tell_status(&connection, &status).await?;
+                told = new;
+            }
+        }
+    }
+
+    /// Forgets subscribers that leave the bus, until the bus is gone.
+    pub fn forgetting(
+        &self,
+        mut leaving: fdo::NameOwnerChangedStream,
+    ) -> impl Future<Output = ()> + use<> {
+        let subscribers = Arc::clone(&self.subscribers);
+        async move {
+            while let Some(signal) = leaving.next().await {
+                if let Ok(arguments) = signal.args() {
+                    subscribers.remove(arguments.name.as_str());
+                }
+            }
+        }
+    }
+
+    async fn tell_change(&self, connection: &Connection, change: &Change) -> zbus::Result<()> {
+        for name in self.subscribers.names() {
+            let emitter = emitter(connection)?.set_destination(BusName::Unique(name.into_inner()));
+            let told = match change {
+                Change::Raised(alert) => Service::alert_raised(&emitter, alert.seq, alert).await,
+                Change::Updated(alert) => Service::alert_updated(&emitter, alert.seq, alert).await,
+                Change::Closed(alert) => Service::alert_closed(&emitter, alert.seq, alert.id).await,
+            };
+            told?;
+        }
+        Ok(())
+    }
+
+    async fn tell_status(&self, connection: &Connection, status: &Status) -> zbus::Result<()> {
+        for name in self.subscribers.names() {
+            let emitter = emitter(connection)?.set_destination(BusName::Unique(name.into_inner()));
+            Service::status_changed(&emitter, status).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether capture is switched on is public, so this signal goes to everybody.
+    async fn tell_property(&self, connection: &Connection) -> zbus::Result<()> {
+        let object = connection
+            .object_server()
+            .interface::<_, Service>(names::HELPER_PATH)
+            .await?;
+        let service = object.get().await;
+        service.capturing_changed(object.signal_emitter()).await
+    }
+}
+
+fn emitter(connection: &Connection) -> zbus::Result<SignalEmitter<'static>> {
+    SignalEmitter::new(connection, names::HELPER_PATH)
+}
+
+fn gist(status: &Status) -> Gist {
+    let each = status
+        .sources
+        .iter()
+        .map(|source| source.state.clone())
+        .collect();
+    (
+        status.watching,
+        status.capturing,
+        status.reason.clone(),
+        each,
+    )
+}

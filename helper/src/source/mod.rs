@@ -1,0 +1,88 @@
+//! Where events come from: one file each, all with the same verbs.
+//!
+//! [`nflog`] is the primary source: packets that the own nftables [`table`] logs, paired by [`pairing`]. [`kmsg`] reads the LOG
+//! lines of rules that the user has. A [`keeper`] holds a source open as long as it is wanted, tries again when it fails, and
+//! writes its [`health`].
+
+pub mod health;
+pub mod keeper;
+pub mod kmsg;
+pub mod nflog;
+pub mod pairing;
+pub mod table;
+
+use std::{fmt, path::Path};
+
+use crate::event::Event;
+
+/// A source of events that is open.
+pub trait Source: Sized {
+    /// The next event; waits for it without a timer. An error ends the source.
+    fn next(&mut self) -> impl Future<Output = Result<Event, Trouble>>;
+
+    /// Takes back whatever the source put into the system.
+    fn close(self) -> impl Future<Output = ()>;
+}
+
+/// Why a source does not work, and what would mend it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Trouble {
+    /// A sentence.
+    pub reason: String,
+    /// A command, or empty where none is known.
+    pub mend: String,
+}
+
+impl Trouble {
+    /// A trouble that this command mends.
+    #[must_use]
+    pub fn new(reason: impl Into<String>, mend: impl Into<String>) -> Self {
+        Self {
+            reason: reason.into(),
+            mend: mend.into(),
+        }
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)?;
+        if self.mend.is_empty() {
+            Ok(())
+        } else {
+            write!(f, " To mend it: {}", self.mend)
+        }
+    }
+}
+
+impl std::error::Error for Trouble {}
+
+/// The command that installs a package here, by the package manager that is present.
+#[must_use]
+pub fn install_command(package: &str) -> String {
+    const MANAGERS: [(&str, &str); 5] = [
+        ("/usr/bin/apt-get", "apt install"),
+        ("/usr/bin/dnf", "dnf install"),
+        ("/usr/bin/pacman", "pacman -S"),
+        ("/usr/bin/zypper", "zypper install"),
+        ("/sbin/apk", "apk add"),
+    ];
+    let found = MANAGERS.iter().find(|(path, _)| Path::new(path).exists());
+    found.map_or_else(String::new, |(_, command)| {
+        format!("sudo {command} {package}")
+    })
+}
+
+/// The command that starts the helper with the rights that it needs.
+#[must_use]
+pub fn start_command() -> String {
+    if Path::new("/run/systemd/system").is_dir() {
+        return "sudo systemctl restart wallwatch-helper".to_owned();
+    }
+    let program = std::env::current_exe().unwrap_or_else(|_| "wallwatch-helper".into());
+    format!(
+        "sudo setpriv --reuid wallwatch --regid wallwatch --clear-groups --inh-caps +net_admin,+syslog \
+         --ambient-caps +net_admin,+syslog {}",
+        program.display()
+    )
+}

@@ -1,0 +1,108 @@
+//! How the kernel shall deliver: each record at once while it is quiet, in batches while it is loud.
+//!
+//! A batch costs half as much CPU a packet, and up to the batch's time-out in delay. No timer runs: the pace is judged when
+//! records come. The first record after a flood is still delivered in a batch, 20 ms late.
+
+use std::time::{Duration, Instant};
+
+use super::wire::Delivery;
+
+/// The pace is judged over so long.
+const WINDOW: Duration = Duration::from_millis(100);
+/// So many records within a window are loud (1,000 a second).
+const LOUD: u32 = 100;
+/// So few are quiet (300 a second).
+const QUIET: u32 = 30;
+
+/// Each record at once.
+const SINGLY: Delivery = Delivery {
+    threshold: 1,
+    timeout: 2,
+};
+/// 64 records, or what came within 20 ms.
+const BATCHES: Delivery = Delivery {
+    threshold: 64,
+    timeout: 2,
+};
+
+/// The pace of the records.
+#[derive(Debug)]
+pub(super) struct Pace {
+    loud: bool,
+    since: Instant,
+    records: u32,
+}
+
+impl Pace {
+    /// Quiet.
+    pub(super) const fn new(now: Instant) -> Self {
+        Self {
+            loud: false,
+            since: now,
+            records: 0,
+        }
+    }
+
+    /// How the kernel shall deliver now.
+    pub(super) const fn delivery(&self) -> Delivery {
+        if self.loud { BATCHES } else { SINGLY }
+    }
+
+    /// How long a record's second half may be on its way: in a batch it may stand in the next one, 20 ms later.
+    pub(super) const fn patience(&self) -> Duration {
+        if self.loud {
+            Duration::from_millis(40)
+        } else {
+            Duration::from_millis(20)
+        }
+    }
+
+    /// So many records came; returns the new delivery where it changes.
+    pub(super) fn observe(&mut self, records: u32, now: Instant) -> Option<Delivery> {
+        let old = self.loud;
+        let elapsed = now.saturating_duration_since(self.since);
+        if elapsed >= WINDOW {
+            let windows = u32::try_from(elapsed.as_millis() / WINDOW.as_millis())
+                .unwrap_or(u32::MAX)
+                .max(1);
+            if self.records / windows < QUIET {
+                self.loud = false;
+            }
+            (self.since, self.records) = (now, 0);
+        }
+        self.records = self.records.saturating_add(records);
+        if self.records >= LOUD {
+            self.loud = true;
+        }
+        (old != self.loud).then(|| self.delivery())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock;
+
+    #[test]
+    fn a_flood_is_delivered_in_batches_until_it_is_quiet_again() {
+        let start = clock::moment();
+        let at = |millis| start + Duration::from_millis(millis);
+        let mut pace = Pace::new(start);
+        let mut changes = Vec::new();
+        for millis in 0..500 {
+            changes.extend(pace.observe(2, at(millis)));
+        }
+        assert_eq!(changes, [BATCHES]);
+        assert_eq!(pace.observe(1, at(2000)), Some(SINGLY));
+        assert_eq!(pace.observe(1, at(2001)), None);
+    }
+
+    #[test]
+    fn a_slow_trickle_is_delivered_at_once() {
+        let start = clock::moment();
+        let mut pace = Pace::new(start);
+        for second in 0..100 {
+            assert_eq!(pace.observe(5, start + Duration::from_secs(second)), None);
+        }
+    }
+}

@@ -1,0 +1,294 @@
+//! What the firewall did with a packet: pairs its record from before every filter with the one from behind them.
+//!
+//! The own table logs a packet twice: `ww:seen` before the user's firewall and `ww:pass` behind it. The second follows in the same
+//! run of the kernel's receive path, so a seen record that has waited for a moment without its pass was dropped or rejected,
+//! by whatever firewall there is. Where records may be missing nothing is claimed: the verdict is unknown. Events leave in
+//! the order they came. Pure: the moment is an argument.
+
+use std::{
+    collections::VecDeque,
+    net::IpAddr,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    event::{Event, Verdict},
+    packet::{Packet, Protocol, Transport},
+};
+
+/// So many records wait at most; at the 20,000/s that the table lets through, 50 ms of patience hold a thousand.
+const MOST_PENDING: usize = 4096;
+/// For so long after the table said that it left out `pass` records, none that is missing proves anything.
+const UNSURE_FOR: Duration = Duration::from_millis(200);
+
+/// What two records of one packet have in common, whichever chain they were written in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Key {
+    src: IpAddr,
+    protocol: Protocol,
+    len: u32,
+    ip_id: Option<u32>,
+    sport: Option<u16>,
+    /// TCP's sequence number, or the identifier and number of an ICMP message with its type.
+    detail: (Option<u32>, u32),
+}
+
+impl Key {
+    fn of(packet: &Packet) -> Self {
+        let detail = match &packet.transport {
+            Transport::Tcp(tcp) => (tcp.seq, u32::from(tcp.flags.0)),
+            Transport::Icmp(icmp) => {
+                let echo = icmp
+                    .id
+                    .zip(icmp.seq)
+                    .map(|(id, seq)| u32::from(id) << 16 | u32::from(seq));
+                (echo, u32::from(icmp.kind) << 8 | u32::from(icmp.code))
+            }
+            _ => (None, 0),
+        };
+        Self {
+            src: packet.src,
+            protocol: packet.protocol,
+            len: packet.len,
+            ip_id: packet.ip_id,
+            sport: packet.sport(),
+            detail,
+        }
+    }
+}
+
+#[derive(Debug)]
+struct Pending {
+    event: Event,
+    key: Key,
+    since: Instant,
+    passed: bool,
+    /// Would a missing pass record prove that the packet was stopped?
+    sure: bool,
+}
+
+/// Records that wait for their second half.
+#[derive(Debug, Default)]
+pub struct Pairing {
+    pending: VecDeque<Pending>,
+    unsure_until: Option<Instant>,
+}
+
+impl Pairing {
+    /// Nothing waits.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// A packet was seen before every filter.
+    pub fn seen(&mut self, event: Event, now: Instant) {
+        let key = Key::of(&event.packet);
+        let sure = self.unsure_until.is_none_or(|until| until < now);
+        self.pending.push_back(Pending {
+            event,
+            key,
+            since: now,
+            passed: false,
+            sure,
+        });
+    }
+
+    /// A packet came out behind every filter; `forwarded` where its destination was rewritten, as for a container's port.
+    pub fn pass(&mut self, packet: &Packet, forwarded: bool) {
+        let key = Key::of(packet);
+        let same_place = |event: &Event| {
+            event.packet.dst == packet.dst && event.packet.dport() == packet.dport()
+        };
+        // From the newest on: a pass follows its seen closely, so this search is short.
+        let found = self.pending.iter_mut().rev().find(|pending| {
+            !pending.passed && pending.key == key && (forwarded || same_place(&pending.event))
+        });
+        if let Some(pending) = found {
+            pending.passed = true;
+        }
+    }
+
+    /// Records were lost: of those that wait none is known to have been stopped.
+    pub fn gap(&mut self) {
+        for pending in &mut self.pending {
+            pending.sure = false;
+        }
+    }
+
+    /// The table left out `pass` records: for a while a missing one proves nothing.
+    pub fn over(&mut self, now: Instant) {
+        self.gap();
+        self.unsure_until = Some(now + UNSURE_FOR);
+    }
+
+    /// The next event whose fate is known, or has been waited for long enough.
+    pub fn next(&mut self, now: Instant, patience: Duration) -> Option<Event> {
+        let first = self.pending.front()?;
+        let waited = now.saturating_duration_since(first.since) >= patience;
+        let crowded = self.pending.len() > MOST_PENDING;
+        if !first.passed && !waited && !crowded {
+            return None;
+        }
+        let Pending {
+            mut event,
+            passed,
+            sure,
+            ..
+        } = self.pending.pop_front()?;
+        event.verdict = match (passed, waited && sure) {
+            (true, _) => Verdict::Passed,
+            (false, true) => Verdict::Dropped,
+            (false, false) => Verdict::Unknown,
+        };
+        Some(event)
+    }
+
+    /// When the first of those that wait will have waited long enough; `None` where none waits.
+    #[must_use]
+    pub fn deadline(&self, patience: Duration) -> Option<Instant> {
+        self.pending.front().map(|pending| pending.since + patience)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        clock,
+        event::{Feed, Interface, Prefix, Timestamp},
+        packet::{Tcp, TcpFlags},
+    };
+
+    const PATIENCE: Duration = Duration::from_millis(20);
+
+    fn packet(dport: u16) -> Packet {
+        Packet {
+            src: "192.0.2.7".parse().unwrap(),
+            dst: "192.0.2.1".parse().unwrap(),
+            protocol: Protocol::TCP,
+            len: 44,
+            ttl: 50,
+            tos: 0,
+            ip_id: Some(u32::from(dport) + 1),
+            df: false,
+            fragment: None,
+            has_options: false,
+            transport: Transport::Tcp(Tcp {
+                sport: 40000,
+                dport,
+                seq: Some(1),
+                ack: Some(0),
+                flags: TcpFlags::SYN,
+                window: 1024,
+                urgp: 0,
+                options: None,
+            }),
+        }
+    }
+
+    fn event(dport: u16) -> Event {
+        Event {
+            time: Timestamp(i64::from(dport)),
+            packet: packet(dport),
+            verdict: Verdict::Unknown,
+            feed: Feed::Nflog,
+            trusted: true,
+            interface: Interface::default(),
+            prefix: Prefix::default(),
+            group: false,
+        }
+    }
+
+    fn drain(pairing: &mut Pairing, now: Instant) -> Vec<(u16, Verdict)> {
+        std::iter::from_fn(|| pairing.next(now, PATIENCE))
+            .map(|event| (event.packet.dport().unwrap(), event.verdict))
+            .collect()
+    }
+
+    #[test]
+    fn a_packet_with_both_records_has_passed_and_one_without_pass_was_dropped() {
+        let (mut pairing, start) = (Pairing::new(), clock::moment());
+        for dport in [22, 23, 80] {
+            pairing.seen(event(dport), start);
+        }
+        pairing.pass(&packet(22), false);
+        pairing.pass(&packet(80), false);
+        assert_eq!(drain(&mut pairing, start), [(22, Verdict::Passed)]);
+        assert_eq!(pairing.deadline(PATIENCE), Some(start + PATIENCE));
+        let late = start + PATIENCE;
+        assert_eq!(
+            drain(&mut pairing, late),
+            [(23, Verdict::Dropped), (80, Verdict::Passed)]
+        );
+        assert_eq!(pairing.deadline(PATIENCE), None);
+    }
+
+    #[test]
+    fn after_a_gap_nothing_is_called_dropped() {
+        let (mut pairing, start) = (Pairing::new(), clock::moment());
+        pairing.seen(event(22), start);
+        pairing.gap();
+        pairing.seen(event(23), start);
+        let late = start + PATIENCE;
+        assert_eq!(
+            drain(&mut pairing, late),
+            [(22, Verdict::Unknown), (23, Verdict::Dropped)]
+        );
+    }
+
+    #[test]
+    fn where_pass_records_are_left_out_nothing_is_called_dropped_for_a_while() {
+        let (mut pairing, start) = (Pairing::new(), clock::moment());
+        pairing.over(start);
+        pairing.seen(event(22), start);
+        pairing.seen(event(23), start + UNSURE_FOR + Duration::from_millis(1));
+        let late = start + UNSURE_FOR + PATIENCE * 2;
+        assert_eq!(
+            drain(&mut pairing, late),
+            [(22, Verdict::Unknown), (23, Verdict::Dropped)]
+        );
+    }
+
+    #[test]
+    fn a_pass_behind_a_rewritten_destination_is_found_by_the_rest_of_the_packet() {
+        let (mut pairing, start) = (Pairing::new(), clock::moment());
+        pairing.seen(event(8080), start);
+        let mut rewritten = packet(8080);
+        rewritten.dst = "172.17.0.2".parse().unwrap();
+        pairing.pass(&rewritten, false);
+        assert_eq!(
+            drain(&mut pairing, start),
+            [],
+            "in the input chain the destination is the same"
+        );
+        pairing.pass(&rewritten, true);
+        assert_eq!(drain(&mut pairing, start), [(8080, Verdict::Passed)]);
+    }
+
+    #[test]
+    fn two_like_packets_need_two_passes() {
+        let (mut pairing, start) = (Pairing::new(), clock::moment());
+        pairing.seen(event(22), start);
+        pairing.seen(event(22), start);
+        pairing.pass(&packet(22), false);
+        let verdicts = drain(&mut pairing, start + PATIENCE);
+        assert_eq!(verdicts.len(), 2);
+        assert_eq!(
+            verdicts
+                .iter()
+                .filter(|(_, verdict)| *verdict == Verdict::Passed)
+                .count(),
+            1
+        );
+    }
+
+    #[test]
+    fn a_crowd_is_let_go_without_a_claim() {
+        let (mut pairing, start) = (Pairing::new(), clock::moment());
+        for _ in 0..MOST_PENDING + 3 {
+            pairing.seen(event(22), start);
+        }
+        assert_eq!(drain(&mut pairing, start), [(22, Verdict::Unknown); 3]);
+    }
+}

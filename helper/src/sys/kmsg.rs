@@ -1,0 +1,47 @@
+//! The kernel's log as a file (Documentation/ABI/testing/dev-kmsg).
+#![expect(unsafe_code, reason = "the contract of AsyncFd::register")]
+
+use std::{
+    fs::{File, OpenOptions},
+    io::{self, Read as _, Seek as _, SeekFrom},
+    os::unix::fs::OpenOptionsExt as _,
+    path::Path,
+};
+
+use tokio::io::{Interest, unix::AsyncFd};
+
+/// Where the kernel offers its log.
+pub const PATH: &str = "/dev/kmsg";
+
+/// The log, read from its end on: each open has a position of its own, so no other reader is disturbed.
+#[derive(Debug)]
+pub struct Kmsg {
+    fd: AsyncFd<File>,
+}
+
+impl Kmsg {
+    /// Opens the log at its end. Needs `CAP_SYSLOG` where `kernel.dmesg_restrict` is 1.
+    pub fn open() -> io::Result<Self> {
+        let mut file = OpenOptions::new()
+            .read(true)
+            .custom_flags(libc::O_NONBLOCK)
+            .open(Path::new(PATH))?;
+        file.seek(SeekFrom::End(0))?;
+        // SAFETY: a File is the descriptor's only owner, gives the same number for ever and closes it when it is dropped.
+        let fd = unsafe { AsyncFd::register_with_interest(file, Interest::READABLE) }?;
+        Ok(Self { fd })
+    }
+
+    /// Waits for one record and reads it. A broken pipe (EPIPE) tells that records were overwritten before they were read; the
+    /// next read goes on with the oldest one there is.
+    pub async fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        loop {
+            let mut guard = self.fd.readable().await?;
+            let mut file: &File = self.fd.get_ref();
+            match file.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
+                other => return other,
+            }
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! A netlink socket to the kernel's netfilter (netlink(7)), without a meaning for what it carries.
+#![expect(unsafe_code, reason = "system calls")]
+
+use std::{
+    io, mem,
+    os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
+};
+
+use tokio::io::{Interest, unix::AsyncFd};
+
+/// The size of a `sockaddr_nl` as the system calls want it.
+#[expect(
+    clippy::cast_possible_truncation,
+    reason = "the structure has 12 bytes (linux/netlink.h)"
+)]
+const ADDRESS_LEN: libc::socklen_t = size_of::<libc::sockaddr_nl>() as libc::socklen_t;
+
+/// What one read brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Datagram {
+    /// How many bytes of the buffer are filled.
+    pub len: usize,
+    /// Was the datagram larger than the buffer? Then its end is gone.
+    pub truncated: bool,
+    /// Did the kernel send it, and not another process?
+    pub from_kernel: bool,
+}
+
+/// A socket of the family `NETLINK_NETFILTER`, in the network namespace of this process.
+#[derive(Debug)]
+pub struct Netlink {
+    fd: AsyncFd<OwnedFd>,
+}
+
+impl Netlink {
+    /// Opens the socket. Needs no right; what is then asked of the kernel does.
+    pub fn netfilter() -> io::Result<Self> {
+        let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+        // SAFETY: socket(2) takes three numbers and touches no memory of ours.
+        let fd = unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_NETFILTER) };
+        if fd < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: the number was returned by socket(2) just now and is owned by nobody else.
+        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+        let address = kernel_address();
+        // SAFETY: `address` is a whole sockaddr_nl that lives over the call, and its true size is given.
+        let bound = unsafe { libc::bind(fd.as_raw_fd(), (&raw const address).cast(), ADDRESS_LEN) };
+        if bound < 0 {
+            return Err(io::Error::last_os_error());
+        }
+        // SAFETY: an OwnedFd is the descriptor's only owner, gives the same number for ever and closes it when it is dropped.
+        let fd = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?;
+        Ok(Self { fd })
+    }
+
+    /// Lets the kernel queue up to `bytes` for us: beyond the system's limit where `CAP_NET_ADMIN` allows it, else up to it.
+    pub fn set_receive_buffer(&self, bytes: libc::c_int) -> io::Result<()> {
+        self.set_option(libc::SO_RCVBUFFORCE, bytes)
+            .or_else(|_| self.set_option(libc::SO_RCVBUF, bytes))
+    }
+
+    /// Sends one message to the kernel, which has worked on it when this returns.
+    pub fn send(&self, message: &[u8]) -> io::Result<()> {
+        let address = kernel_address();
+        // SAFETY: the pointer and length are those of one slice, the address is a whole sockaddr_nl with its true size, and
+        // both live over the call.
+        let sent = unsafe {
+            libc::sendto(
+                self.fd.as_raw_fd(),
+                message.as_ptr().cast(),
+                message.len(),
+                0,
+                (&raw const address).cast(),
+                ADDRESS_LEN,
+            )
+        };
+        if sent < 0 {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// Reads one datagram without waiting; `WouldBlock` when there is none.
+    pub fn try_receive(&self, buffer: &mut [u8]) -> io::Result<Datagram> {
+        let mut address = kernel_address();
+        let mut address_len = ADDRESS_LEN;
+        // SAFETY: the buffer's pointer and length are those of one slice that we hold alone; the address is a whole
+        // sockaddr_nl whose true size is given; all of them live over the call. MSG_TRUNC only makes the true length known.
+        let len = unsafe {
+            libc::recvfrom(
+                self.fd.as_raw_fd(),
+                buffer.as_mut_ptr().cast(),
+                buffer.len(),
+                libc::MSG_TRUNC,
+                (&raw mut address).cast(),
+                &raw mut address_len,
+            )
+        };
+        let Ok(len) = usize::try_from(len) else {
+            return Err(io::Error::last_os_error());
+        };
+        Ok(Datagram {
+            len: len.min(buffer.len()),
+            truncated: len > buffer.len(),
+            from_kernel: address_len == ADDRESS_LEN && address.nl_pid == 0,
+        })
+    }
+
+    /// Waits until there is something to read, and reads one datagram.
+    pub async fn receive(&self, buffer: &mut [u8]) -> io::Result<Datagram> {
+        loop {
+            let mut guard = self.fd.readable().await?;
+            match self.try_receive(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
+                other => return other,
+            }
+        }
+    }
+
+    fn set_option(&self, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
+        #[expect(clippy::cast_possible_truncation, reason = "an int has 4 bytes")]
+        let len = size_of::<libc::c_int>() as libc::socklen_t;
+        // SAFETY: `value` is an int that lives over the call, and its true size is given.
+        let set = unsafe {
+            libc::setsockopt(
+                self.fd.as_raw_fd(),
+                libc::SOL_SOCKET,
+                option,
+                (&raw const value).cast(),
+                len,
+            )
+        };
+        if set < 0 {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// The address of the kernel; bound to, it asks for a port id of the kernel's choice.
+fn kernel_address() -> libc::sockaddr_nl {
+    // SAFETY: sockaddr_nl is made of integers alone, for which zero is a value.
+    let mut address: libc::sockaddr_nl = unsafe { mem::zeroed() };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "AF_NETLINK is 16"
+    )]
+    {
+        address.nl_family = libc::AF_NETLINK as libc::sa_family_t;
+    }
+    address
+}
