@@ -280,6 +280,17 @@ const fn outcome(verdict: Verdict) -> &'static str {
     }
 }
 
+/// What became of the packets, in a word or three, for a column of a list.
+#[must_use]
+pub const fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Dropped => "stopped",
+        Verdict::Passed => "reached this computer",
+        Verdict::Mixed => "partly stopped",
+        Verdict::Unknown => "not known",
+    }
+}
+
 /// An alert in plain words: "192.168.1.66 is trying the doors of this computer: 1,000 ports in 2 s. Your firewall stopped all of
 /// them."
 #[must_use]
