@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use wallwatch_dbus::Alert;
 
 use crate::{
-    alert::{Change, REOPEN_WITHIN},
+    alert::{Change, REOPEN_WITHIN, UPDATE_INTERVAL},
     decode::{
         self,
         dress::{self, Reference, Stamp},
@@ -159,9 +159,8 @@ impl Replay {
     /// The alerts that were not given yet, when no line is left.
     pub fn finish(mut self) -> impl Iterator<Item = Alert> {
         // What is held back for clients that cannot read so fast.
-        if let Some(due) = self.watcher.next_deadline() {
-            self.watcher.tick(due.max(self.now), &mut self.changes);
-        }
+        let flushed = self.now.plus(UPDATE_INTERVAL);
+        self.watcher.tick(flushed, &mut self.changes);
         for change in self.changes.drain(..) {
             let (Change::Raised(alert) | Change::Updated(alert) | Change::Closed(alert)) = change;
             if alert.id >= self.given {

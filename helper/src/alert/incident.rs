@@ -29,15 +29,25 @@ const HOLD_GAPS: i64 = 6;
 /// but at most after 24 hours.
 pub(super) const MAX_HOLD: i64 = 24 * 3600 * Timestamp::SECOND;
 
+/// How an incident came to be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    /// It was raised for the first time, which is worth a popup.
+    First,
+    /// It was over and began again.
+    Again,
+    /// Somebody asked for it.
+    Test,
+}
+
 /// What is known of an incident.
 #[derive(Debug, Clone)]
 pub(super) struct Incident {
     pub(super) id: u64,
     pub(super) family: Family,
     pub(super) severity: Severity,
-    pub(super) popup: bool,
+    pub(super) stage: Stage,
     pub(super) closed: bool,
-    pub(super) test: bool,
     pub(super) first_seen: Timestamp,
     pub(super) last_seen: Timestamp,
     raised_at: Timestamp,
@@ -45,16 +55,17 @@ pub(super) struct Incident {
     targets: Vec<IpAddr>,
     ports: PortSet,
     protocols: ArrayVec<Protocol, 2>,
-    units: u32,
+    /// What was asked for where there are no ports: protocols, ICMP types.
+    asked: PortSet,
     interface: Interface,
     verdict: Verdict,
     packets: u64,
     packets_to_alert: u64,
     tool: Option<Tool>,
     tally: Tally,
-    slow: bool,
-    accepted: bool,
-    fragmented: bool,
+    /// The kind of the alarm, where nothing but late answers came.
+    alarm: Kind,
+    traits: ArrayVec<&'static str, 4>,
     /// The one source port of all packets, and how many there were.
     sport: Option<u16>,
     sport_packets: u64,
@@ -71,32 +82,32 @@ impl Incident {
         sighting: &Sighting<'_>,
         config: &Config,
     ) -> Self {
-        let mut incident = Self::empty(id, probe.kind.family(), event);
+        let mut incident = Self::empty(id, probe.kind, event);
         if let Some(track) = sighting.track {
             incident.take_track(track);
         }
-        incident.slow = sighting.slow;
-        let (packets, units) = (incident.packets, incident.units);
+        if sighting.slow {
+            incident.traits.push("slow");
+        }
+        let packets = incident.packets;
         let tally = incident.tally.clone();
-        incident.add(event, probe, sighting, config);
+        incident.add(event, probe, config);
         // The track had counted this packet already.
         if sighting.track.is_some() {
-            (incident.packets, incident.units, incident.tally) = (packets, units, tally);
+            (incident.packets, incident.tally) = (packets, tally);
         }
         incident.packets_to_alert = incident.packets;
         incident.rise(config);
-        incident.popup = incident.severity >= Severity::Low;
         incident
     }
 
-    fn empty(id: u64, family: Family, event: &Event) -> Self {
+    fn empty(id: u64, kind: Kind, event: &Event) -> Self {
         Self {
             id,
-            family,
+            family: kind.family(),
             severity: Severity::Low,
-            popup: false,
+            stage: Stage::First,
             closed: false,
-            test: false,
             first_seen: event.time,
             last_seen: event.time,
             raised_at: event.time,
@@ -104,16 +115,15 @@ impl Incident {
             targets: Vec::new(),
             ports: PortSet::default(),
             protocols: ArrayVec::new(),
-            units: 0,
+            asked: PortSet::default(),
             interface: event.interface,
             verdict: event.verdict,
             packets: 0,
             packets_to_alert: 0,
             tool: None,
             tally: Tally::new(),
-            slow: false,
-            accepted: false,
-            fragmented: false,
+            alarm: kind,
+            traits: ArrayVec::new(),
             sport: event.packet.sport(),
             sport_packets: 0,
             feed: event.feed,
@@ -123,9 +133,8 @@ impl Incident {
 
     /// The incident that a test alert shows: three ports, probed from an address that documentation is written with.
     pub(super) fn test(id: u64, event: &Event) -> Self {
-        let mut incident = Self::empty(id, Family::Other, event);
-        incident.test = true;
-        incident.popup = true;
+        let mut incident = Self::empty(id, Kind::Test, event);
+        incident.stage = Stage::Test;
         incident.packets = 1;
         incident.packets_to_alert = 1;
         incident.sources.push(event.packet.src);
@@ -139,7 +148,6 @@ impl Incident {
     fn take_track(&mut self, track: &Track) {
         self.first_seen = track.first;
         self.packets = track.packets;
-        self.units = track.units;
         self.verdict = track.verdict;
         self.trusted = track.trusted;
         self.tally.clone_from(&track.tally);
@@ -150,36 +158,34 @@ impl Incident {
     }
 
     /// Takes one more packet in.
-    pub(super) fn add(
-        &mut self,
-        event: &Event,
-        probe: &Probe,
-        sighting: &Sighting<'_>,
-        config: &Config,
-    ) {
+    pub(super) fn add(&mut self, event: &Event, probe: &Probe, config: &Config) {
         let packet = &event.packet;
         self.packets += 1;
         self.last_seen = self.last_seen.max(event.time);
         self.first_seen = self.first_seen.min(event.time);
         remember(&mut self.sources, packet.src, MAX_LISTED_SOURCES);
         // A late answer of somebody who also attacks is counted, but tells nothing of the attack.
-        if probe.nature == Nature::ReplyLike && self.units > 0 {
+        if probe.nature == Nature::ReplyLike && !self.tally.is_empty() {
             return;
         }
         remember(&mut self.targets, packet.dst, MAX_LISTED_TARGETS);
         if let Some(port) = packet.dport() {
             self.ports.insert(port);
+        } else {
+            self.asked
+                .insert(u16::try_from(probe.unit & 0xffff).unwrap_or(0));
         }
         if !self.protocols.is_full() && !self.protocols.contains(&packet.protocol) {
             self.protocols.push(packet.protocol);
         }
-        self.units += u32::from(sighting.new_unit);
         self.verdict = self.verdict.and(event.verdict);
         self.trusted &= event.trusted;
         self.tool = self.tool.or(probe.tool);
-        self.accepted |= event.verdict == Verdict::Passed;
-        self.fragmented |= packet.fragment.is_some();
-        tally(&mut self.tally, probe.kind, probe.weight);
+        self.bear("accepted", event.verdict == Verdict::Passed);
+        self.bear("fragmented", packet.fragment.is_some());
+        if probe.nature != Nature::ReplyLike {
+            tally(&mut self.tally, probe.kind, probe.weight);
+        }
         if self.sport == packet.sport() {
             self.sport_packets += 1;
         } else {
@@ -188,20 +194,31 @@ impl Incident {
         self.rise(config);
     }
 
+    /// Notes a trait.
+    fn bear(&mut self, name: &'static str, holds: bool) {
+        if holds && !self.traits.is_full() && !self.traits.contains(&name) {
+            self.traits.push(name);
+        }
+    }
+
     /// Severity by how much was asked for; it never falls.
     fn rise(&mut self, config: &Config) {
-        let breadth = self
-            .ports
-            .len()
-            .max(if self.ports.is_empty() { self.units } else { 0 });
+        let breadth = self.ports.len().max(self.asked.len());
         let severity = if breadth >= config.high_ports {
             Severity::High
-        } else if breadth >= config.medium_ports {
+        } else if breadth >= config.medium_ports || self.is_fingerprinted() {
             Severity::Medium
         } else {
             Severity::Low
         };
         self.severity = self.severity.max(severity);
+    }
+
+    /// Has the origin probed for the operating system? Who does chooses an attack.
+    fn is_fingerprinted(&self) -> bool {
+        self.tally
+            .iter()
+            .any(|(kind, weight)| *kind == Kind::OsFingerprint && *weight >= SECOND_KIND_WEIGHT)
     }
 
     /// When silence has closed it.
@@ -217,7 +234,7 @@ impl Incident {
     /// The kind that weighs most, then the others that weigh enough to be named.
     fn kinds(&self) -> (Kind, impl Iterator<Item = Kind>) {
         // The first of equals: what came first names the incident.
-        let mut main = (Kind::TcpSynScan, f32::MIN);
+        let mut main = (self.alarm, f32::MIN);
         for (kind, weight) in &self.tally {
             if *weight > main.1 {
                 main = (*kind, *weight);
@@ -240,18 +257,19 @@ impl Incident {
         // Only a port that services answer from can fool a firewall without memory.
         let source_port =
             self.sport.is_some_and(|port| port < 1024) && self.sport_packets >= SOURCE_PORT_PACKETS;
-        let traits = [
-            (self.slow, "slow"),
-            (self.accepted, "accepted"),
+        let computed = [
             (source_port && self.ports.len() > 2, "source-port"),
-            (self.fragmented, "fragmented"),
             (self.sources.len() >= ROTATING_SOURCES, "rotating-source"),
         ];
-        let traits = traits
-            .into_iter()
+        let computed = computed
+            .iter()
             .filter(|(holds, _)| *holds)
-            .map(|(_, tag)| tag.to_owned());
-        traits.chain(kinds.map(|kind| kind.to_string())).collect()
+            .map(|(_, tag)| *tag);
+        let traits = self.traits.iter().copied().chain(computed);
+        traits
+            .chain(kinds.map(Kind::as_str))
+            .map(str::to_owned)
+            .collect()
     }
 
     /// The incident in its present state.
@@ -285,9 +303,9 @@ impl Incident {
             feed: self.feed.to_string(),
             trusted: self.trusted,
             exposed: Vec::new(),
-            popup: self.popup,
+            popup: self.stage != Stage::Again && self.severity >= Severity::Low,
             closed: self.closed,
-            test: self.test,
+            test: self.stage == Stage::Test,
         }
     }
 }

@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 
 use wallwatch_dbus::{Alert, Family};
 
-use self::incident::{Incident, MAX_HOLD};
+use self::incident::{Incident, MAX_HOLD, Stage};
 pub use self::ports::{MAX_PORTS_TEXT, PortSet};
 use crate::{
     detect::{Config, Origin, Probe, Sighting},
@@ -62,7 +62,7 @@ struct Open {
 impl Open {
     /// When something is to be told or done without a packet.
     fn due(&self) -> Timestamp {
-        let closes_at = if self.incident.test {
+        let closes_at = if self.incident.stage == Stage::Test {
             self.incident.last_seen.plus(TEST_HOLD)
         } else {
             self.incident.closes_at()
@@ -132,12 +132,12 @@ impl Incidents {
     ) {
         let key = (Origin::of(event.packet.src), probe.kind.family(), 0);
         if let Some(open) = self.open.get_mut(&key) {
-            open.incident.add(event, probe, sighting, &self.config);
+            open.incident.add(event, probe, &self.config);
             let since_told = event.time.since(open.told_at);
             if (0..UPDATE_INTERVAL).contains(&since_told) {
                 if !open.untold {
                     open.untold = true;
-                    self.due = earlier(self.due, open.due());
+                    self.due = Some(earlier(self.due, open.due()));
                 }
             } else {
                 open.told_at = event.time;
@@ -168,8 +168,8 @@ impl Incidents {
             .filter(|old| event.time.since(old.last_seen) < REOPEN_WITHIN);
         let (incident, again) = if let Some(mut incident) = known {
             incident.closed = false;
-            incident.popup = false;
-            incident.add(event, probe, sighting, &self.config);
+            incident.stage = Stage::Again;
+            incident.add(event, probe, &self.config);
             (incident, true)
         } else {
             let id = self.next_id;
@@ -209,7 +209,7 @@ impl Incidents {
             told_at: now,
             untold: false,
         };
-        self.due = earlier(self.due, open.due());
+        self.due = Some(earlier(self.due, open.due()));
         self.open.insert(key, open);
     }
 
@@ -267,7 +267,7 @@ impl Incidents {
         };
         incident.closed = true;
         changes.push(Change::Closed(numbered(&mut self.next_seq, &incident)));
-        if incident.test {
+        if incident.stage == Stage::Test {
             return;
         }
         if self.remembered.len() >= MAX_REMEMBERED {
@@ -295,6 +295,6 @@ fn numbered(next_seq: &mut u64, incident: &Incident) -> Alert {
     alert
 }
 
-fn earlier(a: Option<Timestamp>, b: Timestamp) -> Option<Timestamp> {
-    Some(a.map_or(b, |a| a.min(b)))
+fn earlier(a: Option<Timestamp>, b: Timestamp) -> Timestamp {
+    a.map_or(b, |a| a.min(b))
 }

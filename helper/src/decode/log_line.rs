@@ -1,4 +1,4 @@
-//! The text of the kernel's LOG target, as net/netfilter/nf_log_syslog.c writes it.
+//! The text of the kernel's LOG target, as `net/netfilter/nf_log_syslog.c` writes it.
 //!
 //! The grammar is anchored: every field stands where the kernel writes it, has a value that the kernel can write, and
 //! nothing follows the last. So a text that merely quotes a packet, or two lines that ran into one another, are refused.
@@ -224,7 +224,7 @@ fn transport(fields: &mut Fields<'_>, later: bool) -> Result<(Protocol, Transpor
     if fields.word("TRUNCATED") {
         return Ok((Protocol(59), Transport::Other));
     }
-    let protocol = match fields.required("PROTO=")? {
+    let named = match fields.required("PROTO=")? {
         "TCP" => Protocol::TCP,
         "UDP" => Protocol::UDP,
         "UDPLITE" => Protocol::UDPLITE,
@@ -232,30 +232,29 @@ fn transport(fields: &mut Fields<'_>, later: bool) -> Result<(Protocol, Transpor
         "ICMPv6" => Protocol::ICMPV6,
         "AH" => Protocol(51),
         "ESP" => Protocol(50),
-        other => Protocol(fields::number(other).ok_or(Error::Value("PROTO="))?),
+        // What the kernel writes as a number it does not look into.
+        number => {
+            let number = fields::number(number).ok_or(Error::Value("PROTO="))?;
+            return Ok((Protocol(number), Transport::Other));
+        }
     };
     if later || fields.incomplete()? {
-        return Ok((protocol, Transport::Other));
+        return Ok((named, Transport::Other));
     }
-    let transport = match protocol {
-        Protocol::TCP if fields.next_is("SPT=") => Transport::Tcp(tcp(fields)?),
-        Protocol::UDP | Protocol::UDPLITE if fields.next_is("SPT=") => Transport::Udp(Udp {
+    let transport = match named {
+        Protocol::TCP => Transport::Tcp(tcp(fields)?),
+        Protocol::UDP | Protocol::UDPLITE => Transport::Udp(Udp {
             sport: fields.number("SPT=")?,
             dport: fields.number("DPT=")?,
             len: Some(fields.number("LEN=")?),
         }),
-        Protocol::ICMP | Protocol::ICMPV6 if fields.next_is("TYPE=") => {
-            Transport::Icmp(icmp(fields)?)
-        }
-        // Written by their names they go on; written as numbers they are all.
-        Protocol::TCP | Protocol::UDP | Protocol::UDPLITE => return Err(Error::Missing("SPT=")),
-        Protocol::ICMP | Protocol::ICMPV6 => return Err(Error::Missing("TYPE=")),
+        Protocol::ICMP | Protocol::ICMPV6 => Transport::Icmp(icmp(fields)?),
         _ => {
-            fields.optional("SPI=");
+            fields.required("SPI=")?;
             Transport::Other
         }
     };
-    Ok((protocol, transport))
+    Ok((named, transport))
 }
 
 /// What `nf_log_dump_tcp_header` writes.
@@ -266,6 +265,8 @@ fn tcp(fields: &mut Fields<'_>) -> Result<Tcp, Error> {
     let ack = fields.optional_number("ACK=")?;
     let window = fields.number("WINDOW=")?;
     fields.hex("RES=")?;
+    // Accurate ECN, the ninth flag, which kernels write since 6.15 (RFC 9768).
+    fields.word("AE");
     let mut flags = TcpFlags::default();
     for (flag, name) in TcpFlags::NAMES {
         if fields.word(name) {

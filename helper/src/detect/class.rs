@@ -2,7 +2,7 @@
 
 use wallwatch_dbus::{Kind, Verdict};
 
-use super::{icmp, tcp, tool, tool::Tool, udp};
+use super::{fingerprint, icmp, tcp, tool, tool::Tool, udp};
 use crate::{
     event::Event,
     neighbourhood::Neighbourhood,
@@ -15,7 +15,7 @@ const TOOL_FACTOR: f32 = 1.4;
 const PASSED_FACTOR: f32 = 0.3;
 /// A neighbour's probe of a port that neighbours ask for by themselves weighs less.
 const NEIGHBOUR_FACTOR: f32 = 0.35;
-/// Ports that devices of one network ask each other for: web, NetBIOS, SMB, IPP, SSDP, mDNS, WSD, AirPlay, Cast, printers,
+/// Ports that devices of one network ask each other for: web, `NetBIOS`, SMB, IPP, SSDP, mDNS, WSD, `AirPlay`, Cast, printers,
 /// Syncthing, Plex.
 const NEIGHBOUR_PORTS: [u16; 16] = [
     80, 137, 138, 139, 445, 631, 1716, 1900, 3702, 5353, 5357, 7000, 8008, 8009, 9100, 22000,
@@ -98,6 +98,9 @@ pub fn classify(event: &Event, neighbourhood: &Neighbourhood) -> Class {
     }
     if packet.fragment.is_some_and(|fragment| fragment.offset != 0) {
         return Class::Harmless(Harmless::Fragment);
+    }
+    if let Some(probe) = fingerprint::judge(packet) {
+        return Class::Probe(probe);
     }
     let judged = match &packet.transport {
         Transport::Tcp(header) => tcp::judge(packet, header, neighbourhood),

@@ -6,6 +6,7 @@
 
 mod class;
 mod config;
+mod fingerprint;
 mod icmp;
 mod origin;
 mod scan;

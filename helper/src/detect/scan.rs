@@ -44,8 +44,6 @@ pub struct Sighting<'a> {
     pub alarm: bool,
     /// Was it only the long memory that saw it?
     pub slow: bool,
-    /// Is this a thing that the origin had not asked for lately?
-    pub new_unit: bool,
     /// What is remembered of the origin; `None` where this is its only unit.
     pub track: Option<&'a Track>,
 }
@@ -85,7 +83,6 @@ impl Scan {
             return Sighting {
                 alarm: false,
                 slow: false,
-                new_unit: true,
                 track: None,
             };
         }
@@ -93,7 +90,6 @@ impl Scan {
             return Sighting {
                 alarm: false,
                 slow: false,
-                new_unit: true,
                 track: None,
             };
         };
@@ -106,7 +102,6 @@ impl Scan {
         Sighting {
             alarm: mark != Mark::Below,
             slow: mark == Mark::Slow,
-            new_unit,
             track: Some(track),
         }
     }

@@ -37,9 +37,9 @@ pub(super) fn judge(
         0 if tcp.flags.0 == 0 => (Kind::TcpNullScan, IMPOSSIBLE, Nature::Impossible),
         FIN => (Kind::TcpFinScan, IMPOSSIBLE, Nature::Impossible),
         flags if flags == FIN | PSH | URG => (Kind::TcpXmasScan, IMPOSSIBLE, Nature::Impossible),
-        // A connection that we seem to have asked for: backscatter of somebody else's flood, or our own, given up.
+        // The answer to a connection that we seem to have asked for: mostly backscatter of somebody else's flood.
         flags if flags == SYN | ACK && (from_service || to_client) => {
-            (Kind::TcpBadFlags, REPLY, Nature::ReplyLike)
+            return Err(Harmless::Answer);
         }
         flags if flags == SYN | ACK => (Kind::TcpBadFlags, 1.0, Nature::Plain),
         RST if from_service || to_client => return Err(Harmless::Answer),

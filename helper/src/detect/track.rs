@@ -19,6 +19,8 @@ pub const MAX_FIRST_PORTS: usize = 64;
 const MAX_FIRST_TARGETS: usize = 4;
 /// A slow scan's probes weigh so much in its score.
 const SLOW_GAIN: f32 = 0.8;
+/// A probe of the third and each further address of ours weighs so much more: nobody needs us at all of them.
+const SWEEP_FACTOR: f32 = 2.0;
 
 /// How many packets of each kind, as weights: which kind an incident is named by.
 pub type Tally = ArrayVec<(Kind, f32), 8>;
@@ -114,7 +116,7 @@ impl Track {
         let at = usize::try_from(self.units).unwrap_or(0) % RECENT_UNITS;
         self.recent[at] = sample.mark;
         self.units = self.units.saturating_add(1);
-        self.score(probe.weight, sample.time, config);
+        self.score(probe, sample, config);
         if probe.nature != Nature::ReplyLike {
             if let Some(port) = sample.port {
                 remember(&mut self.ports, port);
@@ -124,11 +126,20 @@ impl Track {
         true
     }
 
-    fn score(&mut self, weight: f32, time: Timestamp, config: &Config) {
-        let elapsed = time.since(self.scored_at);
+    fn score(&mut self, probe: &Probe, sample: &Sample, config: &Config) {
+        let elapsed = sample.time.since(self.scored_at);
+        let another = self.targets.len() >= 2 && !self.targets.contains(&sample.target);
+        let reply = probe.nature == Nature::ReplyLike;
+        let weight = if another && !reply {
+            probe.weight * SWEEP_FACTOR
+        } else {
+            probe.weight
+        };
+        // A day's late answers are no slow scan.
+        let slow_gain = if reply { 0.0 } else { SLOW_GAIN };
         self.fast = decayed(self.fast, elapsed, config.fast_half_life.get()) + weight;
-        self.slow = decayed(self.slow, elapsed, config.slow_half_life.get()) + weight * SLOW_GAIN;
-        self.scored_at = self.scored_at.max(time);
+        self.slow = decayed(self.slow, elapsed, config.slow_half_life.get()) + weight * slow_gain;
+        self.scored_at = self.scored_at.max(sample.time);
     }
 
     /// Is the sum an attack, seen from the packet that came just now?
@@ -136,7 +147,7 @@ impl Track {
         let enough_units = match probe.nature {
             Nature::ReplyLike => 40,
             _ if self.impossible >= 3 => 2,
-            _ if near && probe.tool.is_none() => 4,
+            _ if near && probe.tool.is_none() && probe.kind != Kind::PingSweep => 4,
             _ => 3,
         };
         if self.units < enough_units {
