@@ -121,7 +121,7 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
         store,
         Arc::clone(&board),
     ));
-    tokio::spawn(choose_kmsg(
+    let choosing = tokio::spawn(choose_kmsg(
         capture.watch(),
         Arc::clone(&nflog),
         kmsg_wish.clone(),
@@ -145,6 +145,7 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
         () = ended_by(&mut signals) => Ok(()),
         () = lost => Err(Failure::bus_lost()),
     };
+    choosing.abort(); // the log is no substitute any more
     // Not `graceful_shutdown`: it waits for clones of the connection that live as long as the object on it.
     let release = timeout(
         RELEASE_LIMIT,

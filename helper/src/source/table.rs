@@ -8,7 +8,7 @@ use std::{io, path::PathBuf, time::Duration};
 
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, BufReader},
-    process::{Child, ChildStdin},
+    process::{Child, ChildStderr, ChildStdin, ChildStdout},
     time::timeout,
 };
 
@@ -38,6 +38,9 @@ pub struct Table {
 struct Holder {
     child: Child,
     stdin: ChildStdin,
+    // Kept open, although nothing more is read: whatever else nft has to say must not end it by a broken pipe.
+    _stdout: BufReader<ChildStdout>,
+    _stderr: BufReader<ChildStderr>,
 }
 
 impl Table {
@@ -99,7 +102,9 @@ impl Table {
     /// Takes the table out.
     pub async fn remove(self) {
         let removed = match self.holder {
-            Some(Holder { mut child, stdin }) => {
+            Some(Holder {
+                mut child, stdin, ..
+            }) => {
                 drop(stdin);
                 // One that does not end is killed when it is dropped; its table vanishes with it all the same.
                 timeout(END_LIMIT, child.wait())
@@ -154,12 +159,12 @@ fn script(group: u16, owned: bool) -> String {
 async fn hold(nft: &std::path::Path, script: &str) -> Result<Holder, Refusal> {
     let mut child = child::net_admin(nft, &["-i"]).spawn()?;
     let (mut stdin, stdout, stderr) = streams(&mut child)?;
+    let (mut stdout, mut stderr) = (BufReader::new(stdout), BufReader::new(stderr));
     let conversation = async {
         stdin.write_all(script.as_bytes()).await?;
         stdin.write_all(b"list table inet wallwatch\n").await?;
         stdin.flush().await?;
-        let mut lines = BufReader::new(stdout).lines();
-        let mut words = BufReader::new(stderr).lines();
+        let (mut lines, mut words) = ((&mut stdout).lines(), (&mut stderr).lines());
         loop {
             tokio::select! {
                 line = lines.next_line() => match line? {
@@ -172,7 +177,12 @@ async fn hold(nft: &std::path::Path, script: &str) -> Result<Holder, Refusal> {
         }
     };
     timeout(NFT_LIMIT, conversation).await??;
-    Ok(Holder { child, stdin })
+    Ok(Holder {
+        child,
+        stdin,
+        _stdout: stdout,
+        _stderr: stderr,
+    })
 }
 
 /// Runs nft over a script and waits for its end.
@@ -194,13 +204,7 @@ async fn run(nft: &std::path::Path, script: &str) -> Result<(), Refusal> {
     }
 }
 
-fn streams(
-    child: &mut Child,
-) -> io::Result<(
-    ChildStdin,
-    tokio::process::ChildStdout,
-    tokio::process::ChildStderr,
-)> {
+fn streams(child: &mut Child) -> io::Result<(ChildStdin, ChildStdout, ChildStderr)> {
     let streams = child
         .stdin
         .take()
