@@ -13,7 +13,7 @@ record! {
         pub watching: bool,
         /// Is the capture of packets by the own nftables table switched on?
         pub capturing: bool,
-        /// Why nothing is watched, as a sentence; empty while watching.
+        /// Why the source that is wanted does not work, as a sentence; empty while it does. (Another may be read in its place.)
         pub reason: String,
         /// The command that would mend it, or empty.
         pub mend: String,

@@ -65,22 +65,23 @@ impl Board {
         self.last_seq.load(Ordering::Relaxed)
     }
 
-    /// Everything as it stands now. Watching is whether the source that is wanted works: with capture switched on and broken, the
-    /// LOG lines that are read in its place are no reason to feel watched over.
+    /// Everything as it stands now. Where capture is switched on and fails, the firewall's own LOG lines are read in its place: that
+    /// is watching, but the reason says what is missing.
     #[must_use]
     pub fn status(&self) -> Status {
         let capturing = self.capture.is_on();
         let (nflog, kmsg) = (self.nflog.record(), self.kmsg.record());
+        let watching = is(&nflog, SourceState::Working) || is(&kmsg, SourceState::Working);
         let wanted = if capturing { &nflog } else { &kmsg };
-        let watching = wanted.state == SourceState::Working.as_str();
-        let failed = wanted.state == SourceState::Failed.as_str();
-        let (reason, mend) = match (watching, failed) {
-            (true, _) => (String::new(), String::new()),
-            (false, true) => (reason(wanted, capturing, &kmsg), wanted.mend.clone()),
-            (false, false) => (
+        let (reason, mend) = if is(wanted, SourceState::Failed) {
+            (reason(wanted, watching), wanted.mend.clone())
+        } else if watching {
+            (String::new(), String::new())
+        } else {
+            (
                 "The helper is just starting to watch.".to_owned(),
                 String::new(),
-            ),
+            )
         };
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -102,13 +103,17 @@ impl Board {
     }
 }
 
-fn reason(wanted: &SourceHealth, capturing: bool, kmsg: &SourceHealth) -> String {
-    if capturing && kmsg.state == SourceState::Working.as_str() {
+fn is(source: &SourceHealth, state: SourceState) -> bool {
+    source.state == state.as_str()
+}
+
+fn reason(failed: &SourceHealth, watching: bool) -> String {
+    if watching {
         format!(
             "{} Until then only what the firewall itself logs is seen.",
-            wanted.reason
+            failed.reason
         )
     } else {
-        wanted.reason.clone()
+        failed.reason.clone()
     }
 }

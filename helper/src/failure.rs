@@ -43,9 +43,16 @@ impl Failure {
     /// The configuration cannot be used.
     #[must_use]
     pub fn config(cause: &config::Error) -> Self {
+        // The lines of the file are shown, and what is in them must not command the terminal.
+        let sentence = cause
+            .to_string()
+            .split('\n')
+            .map(escape_control)
+            .collect::<Vec<_>>()
+            .join("\n");
         Self {
             code: EXIT_CONFIG,
-            sentence: cause.to_string(),
+            sentence,
         }
     }
 
@@ -53,8 +60,8 @@ impl Failure {
     #[must_use]
     pub fn no_permission() -> Self {
         let sentence = format!(
-            "The helper may neither listen to the firewall (CAP_NET_ADMIN) nor read the kernel's log (CAP_SYSLOG). Start it with \
-             these capabilities: {}",
+            "The helper may neither listen to the firewall (CAP_NET_ADMIN) nor read the kernel's log (CAP_SYSLOG).\n\
+             To mend it: {}",
             crate::source::start_command()
         );
         Self {
@@ -67,7 +74,7 @@ impl Failure {
     #[must_use]
     pub fn no_bus(cause: &zbus::Error) -> Self {
         let sentence = format!(
-            "There is no system bus to serve on ({cause}). Start it: sudo systemctl start dbus"
+            "There is no system bus to serve on ({cause}). \nTo mend it: sudo systemctl start dbus"
         );
         Self {
             code: EXIT_UNAVAILABLE,
@@ -98,4 +105,16 @@ impl Failure {
             sentence,
         }
     }
+}
+
+fn escape_control(line: &str) -> String {
+    line.chars()
+        .fold(String::with_capacity(line.len()), |mut text, c| {
+            if c.is_control() {
+                text.extend(c.escape_default())
+            } else {
+                text.push(c)
+            }
+            text
+        })
 }

@@ -82,7 +82,7 @@ pub fn start_command() -> String {
     let program = std::env::current_exe().unwrap_or_else(|_| "wallwatch-helper".into());
     format!(
         "sudo setpriv --reuid wallwatch --regid wallwatch --clear-groups --inh-caps +net_admin,+syslog \
-         --ambient-caps +net_admin,+syslog {}",
+         --ambient-caps +net_admin,+syslog --bounding-set -all,+net_admin,+syslog --no-new-privs {}",
         program.display()
     )
 }
