@@ -87,6 +87,8 @@ actions=$(cover /usr/share/polkit-1/actions root)
 private_rules=$(cover /etc/polkit-1/rules.d polkitd)
 # What an installed Wallwatch put there must not stand beside the files to be tried.
 rm -f "$policies"/org.wallwatch.* "$services"/org.wallwatch.* "$actions"/org.wallwatch.*
+# Whoever runs this starts polkitd; the bus shall not start another one where that one is ended.
+rm -f "$services"/org.freedesktop.PolicyKit1.service
 for file in "$project"/dbus/*.conf; do put "$file" "$policies"; done
 for file in "$project"/dbus/*.policy; do put "$file" "$actions"; done
 for file in "${rules[@]}"; do put "$file" "$private_rules"; done

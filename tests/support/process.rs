@@ -8,7 +8,7 @@ use std::{
     process::{Child, Command, ExitStatus, Stdio},
     sync::atomic::{AtomicU32, Ordering},
     thread,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 /// How often a condition is looked at while waiting for it.
@@ -26,6 +26,13 @@ const OUTPUT_LIMIT: Duration = Duration::from_secs(120);
 )]
 pub fn now() -> Instant {
     Instant::now()
+}
+
+/// The time of day, which two programs can compare.
+#[must_use]
+#[expect(clippy::disallowed_methods, reason = "tests watch programs that live in real time")]
+pub fn wall_clock() -> SystemTime {
+    SystemTime::now()
 }
 
 /// Waits until `condition` holds; says `what` it waited for and panics when it does not in time.
@@ -382,8 +389,9 @@ impl Process {
 impl Drop for Process {
     fn drop(&mut self) {
         self.stop();
-        if thread::panicking() {
-            eprintln!("--- {}\n{}", self.log.display(), self.log());
+        let log = self.log();
+        if thread::panicking() && !log.trim().is_empty() {
+            eprintln!("--- {}\n{log}", self.log.display());
         } else {
             remove(&self.log);
         }
