@@ -42,16 +42,25 @@ pub fn undress(line: &str, reference: Reference) -> Result<Undressed<'_>, Error>
     let line = line.trim_end_matches(['\r', '\n']);
     let header = bsd_stamp(line, reference).or_else(|| iso_stamp(line, reference));
     let Some((time, rest)) = header else {
-        return Ok(kernel_stamp(line).map_or(
-            Undressed {
-                stamp: Stamp::None,
-                message: line,
-            },
-            |(boot, message)| Undressed {
+        if let Some((boot, message)) = kernel_stamp(line) {
+            return Ok(Undressed {
                 stamp: Stamp::Boot(boot),
                 message,
-            },
-        ));
+            });
+        }
+        // A dress that is not known holds a time of day, and who wrote the line cannot be told.
+        let prefix = line.split("IN=").next().unwrap_or(line);
+        let dressed = prefix
+            .split(' ')
+            .any(|word| word.len() >= 8 && clock_micros(word).is_some());
+        return if dressed {
+            Err(Error::NotKernel)
+        } else {
+            Ok(Undressed {
+                stamp: Stamp::None,
+                message: line,
+            })
+        };
     };
     let (_host, rest) = rest.split_once(' ').ok_or(Error::NotKernel)?;
     let message = rest

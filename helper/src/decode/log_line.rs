@@ -42,6 +42,17 @@ impl LogLine {
 
 /// Reads the message of a LOG rule: `PREFIXIN=eth0 OUT= MAC=.. SRC=.. DST=..` and so on, without any dress.
 pub fn log_line(text: &str) -> Result<LogLine, Error> {
+    // Two lines break the grammar somewhere; the cause is worth more than the place.
+    read(text).map_err(|error| {
+        if text.matches(" OUT=").nth(1).is_some() {
+            Error::Merged
+        } else {
+            error
+        }
+    })
+}
+
+fn read(text: &str) -> Result<LogLine, Error> {
     let (prefix, rest) = split_prefix(text)?;
     let mut fields = Fields::new(rest);
     let inbound = fields.required("IN=")?;
@@ -57,13 +68,7 @@ pub fn log_line(text: &str) -> Result<LogLine, Error> {
     let packet = packet(&mut fields)?;
     own_socket(&mut fields)?;
     if !fields.is_at_end() {
-        return Err(
-            if rest.get(3..).is_some_and(|text| text.contains(" OUT=")) {
-                Error::Merged
-            } else {
-                Error::Trailing
-            },
-        );
+        return Err(Error::Trailing);
     }
     Ok(LogLine {
         prefix,

@@ -1,0 +1,130 @@
+//! Lines of log files, each with what is read of it: `tests/data/lines/*.tsv` holds name, reading and line.
+
+use std::fmt::Write as _;
+
+use wallwatch_helper::{
+    decode::{
+        self,
+        dress::{self, Reference, Stamp},
+    },
+    event::Timestamp,
+    packet::{Packet, TcpFlags, Transport},
+};
+
+/// 2026-11-22 12:00 UTC.
+const NOW: Timestamp = Timestamp(1_795_348_800_000_000);
+
+/// What is read of a line, in one line.
+fn reading(line: &str) -> String {
+    let reference = Reference {
+        now: NOW,
+        utc_offset: 0,
+    };
+    let read = dress::undress(line, reference)
+        .and_then(|undressed| Ok((undressed.stamp, decode::log_line(undressed.message)?)));
+    let (stamp, read) = match read {
+        Ok(read) => read,
+        Err(error) => return format!("refused: {error}"),
+    };
+    let mut text = match stamp {
+        Stamp::Wall(time) => format!("wall {} ", time.0),
+        Stamp::Boot(micros) => format!("boot {micros} "),
+        Stamp::None => String::new(),
+    };
+    let way = if read.outbound { "out" } else { "in" };
+    let group = if read.group { " group" } else { "" };
+    let (interface, prefix) = (read.interface.as_str(), read.prefix.as_str());
+    write!(
+        text,
+        "{way} {interface:?}{group} {prefix:?} {} ",
+        read.verdict()
+    )
+    .unwrap();
+    text + &summary(&read.packet)
+}
+
+/// What is read of a packet.
+fn summary(packet: &Packet) -> String {
+    let mut text = format!(
+        "{} {}>{} len {} ttl {} tos {:#x}",
+        packet.protocol, packet.src, packet.dst, packet.len, packet.ttl, packet.tos
+    );
+    let mut add = |part: String| text.push_str(&part);
+    if let Some(id) = packet.ip_id {
+        add(format!(" id {id}"));
+    }
+    if packet.df {
+        add(" df".to_owned());
+    }
+    if let Some(fragment) = packet.fragment {
+        add(format!(
+            " frag {}{}",
+            fragment.offset,
+            if fragment.more { "+" } else { "" }
+        ));
+    }
+    if packet.has_options {
+        add(" options".to_owned());
+    }
+    add(match &packet.transport {
+        Transport::Tcp(tcp) => {
+            let set = TcpFlags::NAMES
+                .iter()
+                .filter(|(flag, _)| tcp.flags.contains(*flag));
+            let flags = set.map(|(_, name)| *name).collect::<Vec<_>>().join(" ");
+            let sequence = tcp
+                .seq
+                .zip(tcp.ack)
+                .map_or_else(String::new, |(seq, ack)| format!(" seq {seq} ack {ack}"));
+            let options = tcp.options.as_ref().map_or_else(String::new, |options| {
+                format!(" {:02x?}", options.as_slice())
+            });
+            format!(
+                " {}>{} [{flags}] window {}{sequence}{options}",
+                tcp.sport, tcp.dport, tcp.window
+            )
+        }
+        Transport::Udp(udp) => format!(" {}>{} {:?}", udp.sport, udp.dport, udp.len),
+        Transport::Icmp(icmp) => format!(
+            " type {} code {} id {:?} seq {:?}",
+            icmp.kind, icmp.code, icmp.id, icmp.seq
+        ),
+        Transport::Ports { sport, dport } => format!(" {sport}>{dport}"),
+        Transport::Other => " -".to_owned(),
+    });
+    text
+}
+
+/// Holds each line of a table against its reading; all that differ are shown.
+fn check(table: &str) {
+    let mut wrong = String::new();
+    for row in table.lines() {
+        let columns: Vec<&str> = row.splitn(3, '\t').collect();
+        let [name, expected, line] = columns[..] else {
+            panic!("not three columns: {row}")
+        };
+        let read = reading(line);
+        if read != expected {
+            writeln!(wrong, "{name}\t{read}\t{line}").unwrap();
+        }
+    }
+    assert!(
+        !table.is_empty() && wrong.is_empty(),
+        "read otherwise:\n{wrong}"
+    );
+}
+
+#[test]
+fn each_shape_of_the_kernels_lines_is_read_as_written_down() {
+    check(include_str!("../data/lines/shapes.tsv"));
+}
+
+#[test]
+fn ordinary_packets_of_a_network_are_read_as_written_down() {
+    check(include_str!("../data/lines/ordinary.tsv"));
+}
+
+#[test]
+fn what_the_kernel_did_not_write_is_refused() {
+    check(include_str!("../data/lines/refused.tsv"));
+}
