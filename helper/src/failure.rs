@@ -74,7 +74,7 @@ impl Failure {
     #[must_use]
     pub fn no_bus(cause: &zbus::Error) -> Self {
         let sentence = format!(
-            "There is no system bus to serve on ({cause}). \nTo mend it: sudo systemctl start dbus"
+            "There is no system bus to serve on ({cause}).\nTo mend it: sudo systemctl start dbus"
         );
         Self {
             code: EXIT_UNAVAILABLE,

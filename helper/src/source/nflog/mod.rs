@@ -36,6 +36,8 @@ const BUFFER: usize = 256 * 1024;
 const SOCKET_BUFFER: libc::c_int = 16 * 1024 * 1024;
 /// The number of the only request that is answered.
 const BIND_REQUEST: u32 = 1;
+/// So many other groups are tried when the wanted one is refused.
+const MOST_TRIED: u16 = 64;
 /// So many names of interfaces are remembered.
 const MOST_NAMES: usize = 64;
 
@@ -263,18 +265,21 @@ fn refusal(error: &io::Error, config: &Config) -> Trouble {
             start_command(),
         );
     }
-    let groups = taken::groups();
-    if let Some(owner) = groups.get(&group) {
-        let free = taken::free_group(&groups, group);
-        return Trouble::new(
+    // Where another group is to be had, it is not the right that is missing.
+    let mut others =
+        (DEFAULT_GROUP..DEFAULT_GROUP.saturating_add(MOST_TRIED)).filter(|other| *other != group);
+    let free = others.find(|other| listen(*other, &Pace::new(clock::moment())).is_ok());
+    match free {
+        Some(free) => Trouble::new(
             format!(
-                "NFLOG group {group} is taken by {owner}; one program alone can listen to a group."
+                "NFLOG group {group} is taken by {}; one program alone can listen to a group.",
+                taken::suspects(group)
             ),
             config.set_group_command(free),
-        );
+        ),
+        None => Trouble::new(
+            "The kernel lets nobody in this container listen to the firewall: its network belongs to another user namespace.",
+            "",
+        ),
     }
-    Trouble::new(
-        "The kernel lets nobody in this container listen to the firewall: its network belongs to another user namespace.",
-        "",
-    )
 }

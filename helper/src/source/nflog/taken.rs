@@ -1,51 +1,52 @@
-//! Which NFLOG groups are taken, and by whom.
+//! Who may have taken an NFLOG group.
+//!
+//! The kernel's own list of groups and listeners is for root alone, and the helper is not root. The list of all netlink sockets is
+//! for everybody: it tells who listens to the netfilter at all, though not to which group.
 
-use std::{collections::BTreeMap, fmt, fs};
+use std::{collections::BTreeSet, fs};
 
-use super::DEFAULT_GROUP;
+/// `NETLINK_NETFILTER` (`linux/netlink.h`), as the list of sockets has it.
+const NETFILTER: &str = "12";
+/// At most so many processes are named.
+const MOST_NAMED: usize = 3;
 
-/// Who listens to a group.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Owner {
-    /// The port id of the netlink socket; the first socket of a process has the process id.
-    port: u32,
-    /// The name of the process with this number, where there is one to be seen.
-    process: Option<String>,
-}
-
-impl fmt::Display for Owner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.process {
-            Some(name) => write!(f, "process {} ({name})", self.port),
-            None => write!(f, "the netlink port {}", self.port),
-        }
+/// A phrase that names whoever listens to this group: exactly where that can be seen, else whoever it can be.
+pub(super) fn suspects(group: u16) -> String {
+    let groups = fs::read_to_string("/proc/self/net/netfilter/nfnetlink_log").unwrap_or_default();
+    if let Some(port) = listener(&groups, group) {
+        return named(port).unwrap_or_else(|| format!("the netlink port {port}"));
+    }
+    let own = std::process::id();
+    let sockets = fs::read_to_string("/proc/self/net/netlink").unwrap_or_default();
+    let ports: BTreeSet<u32> = ports(&sockets).filter(|port| *port != own).collect();
+    let mut names: Vec<_> = ports.into_iter().filter_map(named).collect();
+    names.truncate(MOST_NAMED);
+    match names.as_slice() {
+        [] => "another program".to_owned(),
+        [one] => one.clone(),
+        several => format!("another program, maybe {}", several.join(" or ")),
     }
 }
 
-/// The groups that are listened to in this network namespace.
-pub(super) fn groups() -> BTreeMap<u16, Owner> {
-    let text = fs::read_to_string("/proc/self/net/netfilter/nfnetlink_log").unwrap_or_default();
-    parse(&text)
-        .map(|(group, port)| {
-            let name = fs::read_to_string(format!("/proc/{port}/comm")).ok();
-            let process = name.map(|name| name.trim().escape_debug().to_string());
-            (group, Owner { port, process })
-        })
-        .collect()
+/// The process whose number the port id is: so it is for the first socket of each.
+fn named(port: u32) -> Option<String> {
+    let name = fs::read_to_string(format!("/proc/{port}/comm")).ok()?;
+    Some(format!("process {port} ({})", name.trim().escape_debug()))
 }
 
-/// The first group from the default on that is neither taken nor the one that was wanted.
-pub(super) fn free_group(taken: &BTreeMap<u16, Owner>, wanted: u16) -> u16 {
-    (DEFAULT_GROUP..u16::MAX)
-        .find(|group| *group != wanted && !taken.contains_key(group))
-        .unwrap_or(DEFAULT_GROUP)
-}
-
-/// Group and port id of each line (`seq_show` in `net/netfilter/nfnetlink_log.c`).
-fn parse(text: &str) -> impl Iterator<Item = (u16, u32)> {
-    text.lines().filter_map(|line| {
+/// The port id behind the group's number on its line (`seq_show` in `net/netfilter/nfnetlink_log.c`).
+fn listener(text: &str, group: u16) -> Option<u32> {
+    text.lines().find_map(|line| {
         let mut words = line.split_ascii_whitespace();
-        Some((words.next()?.parse().ok()?, words.next()?.parse().ok()?))
+        (words.next()?.parse() == Ok(group)).then(|| words.next()?.parse().ok())?
+    })
+}
+
+/// The port ids of the sockets of the netfilter (`netlink_native_seq_show` in `net/netlink/af_netlink.c`).
+fn ports(text: &str) -> impl Iterator<Item = u32> {
+    text.lines().filter_map(|line| {
+        let mut words = line.split_ascii_whitespace().skip(1);
+        (words.next()? == NETFILTER).then(|| words.next()?.parse().ok())?
     })
 }
 
@@ -54,25 +55,27 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernels_table_is_read_and_a_free_group_found() {
+    fn the_listener_of_a_group_is_read() {
         let text =
             "    5  65000     0 2 65535     10  1\n 5370   4711     0 2   128      1  1\nrubbish\n";
-        let read: Vec<_> = parse(text).collect();
-        assert_eq!(read, [(5, 65000), (5370, 4711)]);
-        let taken: BTreeMap<_, _> = read
-            .into_iter()
-            .map(|(group, port)| {
-                (
-                    group,
-                    Owner {
-                        port,
-                        process: None,
-                    },
-                )
-            })
-            .collect();
-        assert_eq!(free_group(&taken, 5370), 5371);
-        assert_eq!(free_group(&taken, 9), 5371);
-        assert_eq!(taken[&5370].to_string(), "the netlink port 4711");
+        assert_eq!(listener(text, 5370), Some(4711));
+        assert_eq!(listener(text, 5), Some(65000));
+        assert_eq!(listener(text, 4711), None);
+    }
+
+    #[test]
+    fn only_sockets_of_the_netfilter_are_suspected() {
+        let text = "sk               Eth Pid        Groups   Rmem\n\
+                    000000005ebbf2a1 0   77         00000000 0\n\
+                    000000006513ca28 12  4711       00000000 0\n\
+                    000000006513ca29 12\n";
+        assert_eq!(ports(text).collect::<Vec<_>>(), [4711]);
+    }
+
+    #[test]
+    fn a_process_is_named() {
+        let own = std::process::id();
+        assert!(named(own).unwrap().starts_with(&format!("process {own} (")));
+        assert_eq!(named(u32::MAX), None);
     }
 }
