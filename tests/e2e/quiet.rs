@@ -31,9 +31,12 @@ fn a_quiet_minute_costs_next_to_nothing() {
     let mut scene = Scene::new(Firewall::DropInput);
     let desktop = Xfce::start(&scene.bus);
     let tray = desktop
-        .program(&scene.bus, scene.bus.program("wallwatch"))
+        .session
+        .program(&scene.bus, scene.bus.program("wallwatch").arg("--hidden"))
         .start();
-    desktop.wait_for_name(&scene.bus, "org.wallwatch.Wallwatch.Control");
+    desktop
+        .session
+        .wait_for_name(&scene.bus, "org.wallwatch.Wallwatch.Control");
     let status = scene
         .bus
         .program("wallwatchctl")

@@ -30,7 +30,10 @@ pub fn now() -> Instant {
 
 /// The time of day, which two programs can compare.
 #[must_use]
-#[expect(clippy::disallowed_methods, reason = "tests watch programs that live in real time")]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "tests watch programs that live in real time"
+)]
 pub fn wall_clock() -> SystemTime {
     SystemTime::now()
 }
