@@ -113,3 +113,341 @@ fn test_event(now: Timestamp) -> Event {
         group: false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use wallwatch_dbus::Alert;
+
+    use super::*;
+    use crate::alert::{MAX_OPEN, UPDATE_INTERVAL};
+
+    const START: Timestamp = Timestamp(1_800_000_000_000_000);
+    const MINUTE: i64 = 60 * Timestamp::SECOND;
+    const HOUR: i64 = 60 * MINUTE;
+
+    /// A watcher with what it told.
+    struct Scene {
+        watcher: Watcher,
+        changes: Vec<Change>,
+    }
+
+    impl Scene {
+        fn new() -> Self {
+            Self {
+                watcher: Watcher::new(detect::Config::default(), Neighbourhood::default(), 100),
+                changes: Vec::new(),
+            }
+        }
+
+        /// A SYN of nmap's to a port.
+        fn syn(&mut self, time: Timestamp, src: &str, dport: u16) -> Vec<Change> {
+            self.tcp(time, src, dport, TcpFlags::SYN)
+        }
+
+        fn tcp(&mut self, time: Timestamp, src: &str, dport: u16, flags: TcpFlags) -> Vec<Change> {
+            let mut event = test_event(time);
+            event.verdict = Verdict::Dropped;
+            event.packet.src = src.parse().unwrap();
+            event.packet.df = false;
+            event.packet.len = if event.packet.src.is_ipv4() { 44 } else { 64 };
+            if let Transport::Tcp(tcp) = &mut event.packet.transport {
+                (tcp.dport, tcp.flags, tcp.window) = (dport, flags, 1024);
+            }
+            self.watcher.observe(&event, &mut self.changes);
+            self.told()
+        }
+
+        fn tick(&mut self, now: Timestamp) -> Vec<Change> {
+            self.watcher.tick(now, &mut self.changes);
+            self.told()
+        }
+
+        fn told(&mut self) -> Vec<Change> {
+            std::mem::take(&mut self.changes)
+        }
+
+        /// Raises an incident by probes of three ports.
+        fn raise(&mut self, time: Timestamp, src: &str) -> Alert {
+            let told: Vec<Change> = (1..=3)
+                .flat_map(|dport| self.syn(time, src, dport))
+                .collect();
+            let [Change::Raised(alert)] = told.as_slice() else {
+                panic!("{told:?}")
+            };
+            alert.clone()
+        }
+    }
+
+    #[test]
+    fn an_incident_is_raised_once_with_all_that_led_to_it() {
+        let mut scene = Scene::new();
+        let alert = scene.raise(START, "203.0.113.9");
+        assert_eq!((alert.id, alert.seq), (100, 100));
+        assert_eq!(
+            (alert.kind.as_str(), alert.severity, alert.popup),
+            ("tcp-syn-scan", 2, true)
+        );
+        assert_eq!((alert.ports.as_str(), alert.port_count), ("1-3", 3));
+        assert_eq!((alert.packets, alert.packets_to_alert), (3, 3));
+        assert_eq!(alert.sources, ["203.0.113.9"]);
+        assert_eq!(alert.targets, ["198.51.100.1"]);
+        assert_eq!(
+            (alert.verdict.as_str(), alert.tool.as_str()),
+            ("dropped", "nmap")
+        );
+        assert_eq!(
+            (scene.watcher.open_incidents(), scene.watcher.last_seq()),
+            (1, 100)
+        );
+    }
+
+    #[test]
+    fn updates_are_told_twice_a_second_at_most_and_none_is_lost() {
+        let mut scene = Scene::new();
+        scene.raise(START, "203.0.113.9");
+        for dport in 4..=20 {
+            assert_eq!(
+                scene.syn(START.plus(i64::from(dport) * 1000), "203.0.113.9", dport),
+                []
+            );
+        }
+        let due = scene.watcher.next_deadline().unwrap();
+        assert_eq!(due, START.plus(UPDATE_INTERVAL));
+        assert_eq!(scene.tick(due.plus(-1)), []);
+        let told = scene.tick(due);
+        let [Change::Updated(alert)] = told.as_slice() else {
+            panic!("{told:?}")
+        };
+        assert_eq!((alert.id, alert.seq), (100, 101));
+        assert_eq!(
+            (alert.ports.as_str(), alert.packets, alert.packets_to_alert),
+            ("1-20", 20, 3)
+        );
+        assert_eq!(alert.severity, 3, "15 ports are a medium scan");
+        assert_eq!(scene.tick(due.plus(MINUTE)), []);
+    }
+
+    #[test]
+    fn severity_rises_with_the_ports() {
+        let mut scene = Scene::new();
+        scene.raise(START, "203.0.113.9");
+        let told: Vec<Change> = (4..=250)
+            .flat_map(|dport| {
+                scene.syn(
+                    START.plus(i64::from(dport) * Timestamp::SECOND),
+                    "203.0.113.9",
+                    dport,
+                )
+            })
+            .collect();
+        let mut severities: Vec<u8> = told.iter().map(|change| change.alert().severity).collect();
+        assert!(severities.is_sorted());
+        severities.dedup();
+        assert_eq!(severities, [2, 3, 4]);
+    }
+
+    #[test]
+    fn silence_closes_an_incident_and_then_nothing_waits() {
+        let mut scene = Scene::new();
+        scene.raise(START, "203.0.113.9");
+        let due = scene.watcher.next_deadline().unwrap();
+        assert_eq!(due, START.plus(15 * MINUTE));
+        let told = scene.tick(due);
+        let [Change::Closed(alert)] = told.as_slice() else {
+            panic!("{told:?}")
+        };
+        assert!(alert.closed);
+        assert_eq!(
+            (
+                scene.watcher.open_incidents(),
+                scene.watcher.next_deadline()
+            ),
+            (0, None)
+        );
+    }
+
+    #[test]
+    fn a_slow_scan_stays_open_for_six_of_its_gaps() {
+        let mut scene = Scene::new();
+        let gap = 10 * MINUTE;
+        let times = (0..6).map(|n| START.plus(n * gap));
+        let told: Vec<Change> = (1..)
+            .zip(times)
+            .flat_map(|(dport, time)| scene.syn(time, "203.0.113.9", dport))
+            .collect();
+        assert!(told[0].alert().tags.contains(&"slow".to_owned()));
+        assert!(
+            !told
+                .iter()
+                .any(|change| matches!(change, Change::Closed(_)))
+        );
+        let early = scene.watcher.next_deadline().unwrap();
+        assert_eq!(scene.tick(early), []);
+        assert_eq!(
+            scene.watcher.next_deadline(),
+            Some(START.plus(5 * gap + 6 * gap))
+        );
+    }
+
+    #[test]
+    fn what_begins_again_within_a_day_is_the_same_without_a_popup() {
+        let mut scene = Scene::new();
+        let first = scene.raise(START, "203.0.113.9");
+        scene.tick(START.plus(HOUR));
+        let told: Vec<Change> = (1..=3)
+            .flat_map(|dport| scene.syn(START.plus(20 * HOUR), "203.0.113.9", dport))
+            .collect();
+        let [Change::Updated(again)] = told.as_slice() else {
+            panic!("{told:?}")
+        };
+        assert_eq!(again.id, first.id);
+        assert!(!again.popup && !again.closed);
+        scene.tick(START.plus(21 * HOUR));
+        assert_ne!(
+            scene.raise(START.plus(50 * HOUR), "203.0.113.9").id,
+            first.id
+        );
+    }
+
+    #[test]
+    fn changes_are_numbered_without_gaps() {
+        let mut scene = Scene::new();
+        let mut told = Vec::new();
+        for n in 0..2000_u16 {
+            let src = format!("203.0.113.{}", n % 5);
+            told.extend(scene.syn(START.plus(i64::from(n) * 100_000), &src, n));
+        }
+        told.extend(scene.tick(START.plus(HOUR)));
+        let seqs: Vec<u64> = told.iter().map(|change| change.alert().seq).collect();
+        assert!(seqs.iter().copied().eq(100..=scene.watcher.last_seq()));
+    }
+
+    #[test]
+    fn two_kinds_of_one_family_are_both_named() {
+        let mut scene = Scene::new();
+        for dport in 1..=20 {
+            scene.tcp(START, "203.0.113.9", dport, TcpFlags::FIN);
+        }
+        for dport in 1..=10 {
+            scene.tcp(START, "203.0.113.9", dport, TcpFlags(0));
+        }
+        let told = scene.tick(START.plus(MINUTE));
+        let alert = told[0].alert();
+        assert_eq!(alert.kind, "tcp-fin-scan");
+        assert!(
+            alert.tags.contains(&"tcp-null-scan".to_owned()),
+            "{:?}",
+            alert.tags
+        );
+    }
+
+    #[test]
+    fn one_port_of_three_of_our_addresses_is_a_sweep() {
+        let mut scene = Scene::new();
+        let mut told = Vec::new();
+        for host in 1..=4 {
+            let mut event = test_event(START);
+            event.packet.src = "203.0.113.9".parse().unwrap();
+            event.packet.dst = IpAddr::V4(Ipv4Addr::new(198, 51, 100, host));
+            scene.watcher.observe(&event, &mut told);
+        }
+        assert_eq!(told[0].alert().kind, "host-sweep");
+    }
+
+    #[test]
+    fn the_addresses_of_one_ipv6_host_are_one_source() {
+        let mut scene = Scene::new();
+        let told: Vec<Change> = (1..=8)
+            .flat_map(|n| {
+                scene.syn(
+                    START.plus(i64::from(n) * Timestamp::SECOND),
+                    &format!("2001:db8::{n}"),
+                    n,
+                )
+            })
+            .collect();
+        assert_eq!(scene.watcher.open_incidents(), 1);
+        let alert = told.last().unwrap().alert();
+        assert!(
+            alert.source_count >= 5 && alert.tags.contains(&"rotating-source".to_owned()),
+            "{alert:?}"
+        );
+    }
+
+    #[test]
+    fn a_clock_that_goes_back_raises_nothing_and_stops_nothing() {
+        let mut scene = Scene::new();
+        assert_eq!(scene.syn(START, "203.0.113.9", 1), []);
+        assert_eq!(scene.syn(START.plus(-HOUR), "203.0.113.9", 1), []);
+        let raised: Vec<Change> = (2..=3)
+            .flat_map(|dport| scene.syn(START.plus(-HOUR), "203.0.113.9", dport))
+            .collect();
+        assert_eq!(raised.len(), 1);
+        let told = scene.syn(START.plus(-2 * HOUR), "203.0.113.9", 4);
+        assert!(matches!(told.as_slice(), [Change::Updated(_)]));
+        for time in [Timestamp(i64::MIN), Timestamp(i64::MAX), Timestamp(0)] {
+            scene.syn(time, "203.0.113.9", 5);
+            scene.tick(time);
+        }
+    }
+
+    #[test]
+    fn open_incidents_are_bounded() {
+        let mut scene = Scene::new();
+        let mut closed = 0;
+        for n in 0..2000_u32 {
+            let src = Ipv4Addr::from_bits(0xcb00_0000 + n).to_string();
+            for dport in 1..=3 {
+                let told = scene.syn(START.plus(i64::from(n)), &src, dport);
+                closed += told
+                    .iter()
+                    .filter(|change| matches!(change, Change::Closed(_)))
+                    .count();
+            }
+        }
+        assert_eq!(
+            (scene.watcher.open_incidents(), closed),
+            (MAX_OPEN, 2000 - MAX_OPEN)
+        );
+    }
+
+    #[test]
+    fn a_patient_scanner_is_found_inside_a_flood_of_single_packets() {
+        let mut scene = Scene::new();
+        let mut raised = Vec::new();
+        for second in 0..120_u32 {
+            let now = START.plus(i64::from(second) * Timestamp::SECOND);
+            for n in 0..50 {
+                scene.syn(
+                    now,
+                    &Ipv4Addr::from_bits(0x0b00_0000 + second * 7919 + n * 104_729).to_string(),
+                    80,
+                );
+            }
+            if second.is_multiple_of(15) {
+                raised.extend(scene.syn(now, "203.0.113.9", u16::try_from(second).unwrap()));
+            }
+        }
+        assert!(
+            raised
+                .iter()
+                .any(|change| change.alert().sources == ["203.0.113.9"]),
+            "{raised:?}"
+        );
+    }
+
+    #[test]
+    fn each_test_alert_is_an_incident_of_its_own() {
+        let mut scene = Scene::new();
+        let first = scene.watcher.test_alert(START, &mut scene.changes);
+        let second = scene.watcher.test_alert(START, &mut scene.changes);
+        assert_ne!(first, second);
+        let told = scene.told();
+        assert!(
+            told.iter()
+                .all(|change| matches!(change, Change::Raised(alert) if alert.test && alert.popup))
+        );
+        assert_eq!(scene.tick(START.plus(HOUR)).len(), 2);
+        assert_eq!(scene.watcher.next_deadline(), None);
+    }
+}

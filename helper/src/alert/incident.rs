@@ -51,6 +51,9 @@ pub(super) struct Incident {
     pub(super) first_seen: Timestamp,
     pub(super) last_seen: Timestamp,
     raised_at: Timestamp,
+    /// Since when it is open without a break, and how many packets came before.
+    open_since: Timestamp,
+    packets_before: u64,
     sources: Vec<IpAddr>,
     targets: Vec<IpAddr>,
     ports: PortSet,
@@ -111,6 +114,8 @@ impl Incident {
             first_seen: event.time,
             last_seen: event.time,
             raised_at: event.time,
+            open_since: event.time,
+            packets_before: 0,
             sources: Vec::new(),
             targets: Vec::new(),
             ports: PortSet::default(),
@@ -147,6 +152,7 @@ impl Incident {
 
     fn take_track(&mut self, track: &Track) {
         self.first_seen = track.first;
+        self.open_since = track.first;
         self.packets = track.packets;
         self.verdict = track.verdict;
         self.trusted = track.trusted;
@@ -155,6 +161,14 @@ impl Incident {
             self.ports.insert(*port);
         }
         self.targets.extend(&track.targets);
+    }
+
+    /// Opens it once more.
+    pub(super) fn begin_again(&mut self, now: Timestamp) {
+        self.stage = Stage::Again;
+        self.closed = false;
+        self.open_since = now;
+        self.packets_before = self.packets;
     }
 
     /// Takes one more packet in.
@@ -223,10 +237,11 @@ impl Incident {
 
     /// When silence has closed it.
     pub(super) fn closes_at(&self) -> Timestamp {
-        let gaps = i64::try_from(self.packets.saturating_sub(1))
+        let packets = self.packets.saturating_sub(self.packets_before);
+        let gaps = i64::try_from(packets.saturating_sub(1))
             .unwrap_or(i64::MAX)
             .max(1);
-        let mean_gap = self.last_seen.since(self.first_seen) / gaps;
+        let mean_gap = self.last_seen.since(self.open_since) / gaps;
         self.last_seen
             .plus(mean_gap.saturating_mul(HOLD_GAPS).clamp(MIN_HOLD, MAX_HOLD))
     }

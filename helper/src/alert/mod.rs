@@ -13,7 +13,7 @@ use wallwatch_dbus::{Alert, Family};
 use self::incident::{Incident, MAX_HOLD, Stage};
 pub use self::ports::{MAX_PORTS_TEXT, PortSet};
 use crate::{
-    detect::{Config, Origin, Probe, Sighting},
+    detect::{Config, Nature, Origin, Probe, Sighting},
     event::{Event, Timestamp},
 };
 
@@ -147,63 +147,63 @@ impl Incidents {
                     &open.incident,
                 )));
             }
-        } else if sighting.alarm {
-            self.begin(key, event, probe, sighting, changes);
+            return;
+        }
+        // Who attacked lately is believed at the first probe.
+        let again = probe.nature != Nature::ReplyLike && self.reopen(key, event, probe, changes);
+        if sighting.alarm && !again {
+            let incident = Incident::new(self.next_id, event, probe, sighting, &self.config);
+            self.raise(key, incident, event.time, changes);
         }
     }
 
-    /// Opens an incident, or opens it again.
-    fn begin(
+    /// Opens a remembered incident again, without a popup; says whether there was one.
+    fn reopen(
         &mut self,
         key: Key,
         event: &Event,
         probe: &Probe,
-        sighting: &Sighting<'_>,
         changes: &mut Vec<Change>,
-    ) {
-        self.make_room(changes);
-        let known = self
-            .remembered
-            .remove(&key)
-            .filter(|old| event.time.since(old.last_seen) < REOPEN_WITHIN);
-        let (incident, again) = if let Some(mut incident) = known {
-            incident.closed = false;
-            incident.stage = Stage::Again;
-            incident.add(event, probe, &self.config);
-            (incident, true)
-        } else {
-            let id = self.next_id;
-            self.next_id += 1;
-            (
-                Incident::new(id, event, probe, sighting, &self.config),
-                false,
-            )
+    ) -> bool {
+        let known = self.remembered.remove(&key);
+        let Some(mut incident) =
+            known.filter(|old| event.time.since(old.last_seen) < REOPEN_WITHIN)
+        else {
+            return false;
         };
-        let alert = numbered(&mut self.next_seq, &incident);
-        changes.push(if again {
-            Change::Updated(alert)
-        } else {
-            Change::Raised(alert)
-        });
-        self.insert(key, incident, event.time);
+        incident.begin_again(event.time);
+        incident.add(event, probe, &self.config);
+        changes.push(Change::Updated(numbered(&mut self.next_seq, &incident)));
+        self.insert(key, incident, event.time, changes);
+        true
+    }
+
+    /// Opens a new incident.
+    fn raise(&mut self, key: Key, incident: Incident, now: Timestamp, changes: &mut Vec<Change>) {
+        self.next_id += 1;
+        changes.push(Change::Raised(numbered(&mut self.next_seq, &incident)));
+        self.insert(key, incident, now, changes);
     }
 
     /// Raises a test alert about an invented packet and says which incident it is.
     pub fn test(&mut self, event: &Event, changes: &mut Vec<Change>) -> u64 {
-        self.make_room(changes);
         let id = self.next_id;
-        self.next_id += 1;
-        let incident = Incident::test(id, event);
-        changes.push(Change::Raised(numbered(&mut self.next_seq, &incident)));
-        self.insert(
-            (Origin::of(event.packet.src), Family::Other, id),
-            incident,
-            event.time,
-        );
+        let key = (Origin::of(event.packet.src), Family::Other, id);
+        self.raise(key, Incident::test(id, event), event.time, changes);
         id
     }
 
-    fn insert(&mut self, key: Key, incident: Incident, now: Timestamp) {
+    /// Keeps an incident that is open now; where no more may be open, the one that matters least is closed.
+    fn insert(&mut self, key: Key, incident: Incident, now: Timestamp, changes: &mut Vec<Change>) {
+        if self.open.len() >= MAX_OPEN {
+            let least = self
+                .open
+                .iter()
+                .min_by_key(|(_, open)| (open.incident.severity, open.incident.last_seen));
+            if let Some(least) = least.map(|(key, _)| *key) {
+                self.close(least, changes);
+            }
+        }
         let open = Open {
             incident,
             told_at: now,
@@ -211,20 +211,6 @@ impl Incidents {
         };
         self.due = Some(earlier(self.due, open.due()));
         self.open.insert(key, open);
-    }
-
-    /// Closes the open incident that matters least where no more may be open.
-    fn make_room(&mut self, changes: &mut Vec<Change>) {
-        if self.open.len() < MAX_OPEN {
-            return;
-        }
-        let least = self
-            .open
-            .iter()
-            .min_by_key(|(_, open)| (open.incident.severity, open.incident.last_seen));
-        if let Some(key) = least.map(|(key, _)| *key) {
-            self.close(key, changes);
-        }
     }
 
     /// Tells what was held back, and closes what was silent long enough.

@@ -203,3 +203,203 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 fn u128_at(bytes: &[u8], at: usize) -> Option<u128> {
     Some(u128::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A SYN from 192.0.2.7:40000 to 198.51.100.1:22 with the option MSS 1460.
+    const SYN: [u8; 44] = [
+        0x45, 0x10, 0, 44, 0x12, 0x34, 0x40, 0, 57, 6, 0, 0, 192, 0, 2, 7, 198, 51, 100,
+        1, // IPv4
+        0x9c, 0x40, 0, 22, 0, 0, 0, 1, 0, 0, 0, 2, 0x60, 0x02, 4, 0, 0, 0, 0, 3, 2, 4, 5,
+        0xb4, // TCP
+    ];
+
+    /// An IPv6 header for a payload that begins with the header `next`.
+    fn v6(next: u8, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = vec![
+            0x6a,
+            0xb0,
+            0,
+            0,
+            0,
+            u8::try_from(payload.len()).unwrap(),
+            next,
+            64,
+        ];
+        bytes.extend("2001:db8::7".parse::<Ipv6Addr>().unwrap().octets());
+        bytes.extend("2001:db8::1".parse::<Ipv6Addr>().unwrap().octets());
+        bytes.extend(payload);
+        bytes
+    }
+
+    #[test]
+    fn a_syn_is_read_to_its_last_option() {
+        let packet = ip_packet(&SYN).unwrap();
+        assert_eq!(packet.src.to_string(), "192.0.2.7");
+        assert_eq!(packet.dst.to_string(), "198.51.100.1");
+        assert_eq!(
+            (packet.len, packet.ttl, packet.tos, packet.ip_id),
+            (44, 57, 0x10, Some(0x1234))
+        );
+        assert!(packet.df && packet.fragment.is_none() && !packet.has_options);
+        let tcp = packet.tcp().unwrap();
+        assert_eq!(
+            (tcp.sport, tcp.dport, tcp.window, tcp.urgp),
+            (40000, 22, 1024, 3)
+        );
+        assert_eq!(
+            (tcp.seq, tcp.ack, tcp.flags),
+            (Some(1), Some(2), TcpFlags::SYN)
+        );
+        assert_eq!(tcp.options.as_deref(), Some(&[2, 4, 5, 0xb4][..]));
+    }
+
+    #[test]
+    fn a_packet_cut_anywhere_tells_what_is_there() {
+        for end in 0..=SYN.len() {
+            let read = ip_packet(&SYN[..end]);
+            match end {
+                0..20 => assert_eq!(read, Err(Error::Short), "{end}"),
+                20..40 => assert_eq!(read.unwrap().transport, Transport::Other, "{end}"),
+                40..44 => assert_eq!(read.unwrap().tcp().unwrap().options, None, "{end}"),
+                _ => assert!(read.unwrap().tcp().unwrap().options.is_some(), "{end}"),
+            }
+        }
+    }
+
+    #[test]
+    fn ip_options_stand_before_the_ports() {
+        let mut bytes = SYN.to_vec();
+        bytes[0] = 0x46;
+        bytes.splice(20..20, [0x94, 4, 0, 0]);
+        let packet = ip_packet(&bytes).unwrap();
+        assert!(packet.has_options);
+        assert_eq!(packet.dport(), Some(22));
+    }
+
+    #[test]
+    fn impossible_headers_are_refused() {
+        assert_eq!(ip_packet(&[]), Err(Error::Short));
+        assert_eq!(ip_packet(&[0x55; 60]), Err(Error::NotIp));
+        let mut short_header = SYN;
+        short_header[0] = 0x44;
+        assert_eq!(ip_packet(&short_header), Err(Error::NotIp));
+    }
+
+    #[test]
+    fn only_the_first_fragment_has_ports() {
+        for (word, ports, fragment) in [
+            (
+                0x2000_u16,
+                Some(22),
+                Some(Fragment {
+                    offset: 0,
+                    more: true,
+                }),
+            ),
+            (
+                0x2002,
+                None,
+                Some(Fragment {
+                    offset: 16,
+                    more: true,
+                }),
+            ),
+            (
+                0x1fff,
+                None,
+                Some(Fragment {
+                    offset: 65528,
+                    more: false,
+                }),
+            ),
+            (0x4000, Some(22), None),
+        ] {
+            let mut bytes = SYN;
+            bytes[6..8].copy_from_slice(&word.to_be_bytes());
+            let packet = ip_packet(&bytes).unwrap();
+            assert_eq!(
+                (packet.dport(), packet.fragment),
+                (ports, fragment),
+                "{word:#x}"
+            );
+        }
+    }
+
+    #[test]
+    fn extension_headers_are_followed_to_the_ports() {
+        let tcp = &SYN[20..];
+        let hop_by_hop = [6_u8, 0, 5, 2, 0, 0, 1, 0];
+        let first_fragment = [6_u8, 0, 0, 1, 0, 0, 0, 7];
+        let later_fragment = [6_u8, 0, 0, 8, 0, 0, 0, 7];
+        let authentication = [6_u8, 1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 1];
+        for (next, header, ports, protocol) in [
+            (0, &hop_by_hop[..], Some(22), 6),
+            (44, &first_fragment, Some(22), 6),
+            (44, &later_fragment, None, 6),
+            (51, &authentication, Some(22), 6),
+            (50, &hop_by_hop, None, 50),
+        ] {
+            let packet = ip_packet(&v6(next, &[header, tcp].concat())).unwrap();
+            assert_eq!(
+                (packet.dport(), packet.protocol.0),
+                (ports, protocol),
+                "{next}"
+            );
+            assert_eq!(packet.has_options, next != 50);
+        }
+        let packet = ip_packet(&v6(6, tcp)).unwrap();
+        assert_eq!((packet.len, packet.tos, packet.ttl), (40 + 24, 0xab, 64));
+    }
+
+    #[test]
+    fn an_endless_chain_of_extension_headers_ends() {
+        let chain: Vec<u8> = [0_u8, 0, 0, 0, 0, 0, 0, 0].repeat(20);
+        let packet = ip_packet(&v6(0, &chain)).unwrap();
+        assert_eq!(packet.transport, Transport::Other);
+    }
+
+    #[test]
+    fn each_transport_tells_its_ports_or_type() {
+        let payload = [0, 53, 0x14, 0xe9, 0, 12, 0, 0];
+        let of = |protocol: u8| ip_packet(&v6(protocol, &payload)).unwrap().transport;
+        let udp = Transport::Udp(Udp {
+            sport: 53,
+            dport: 5353,
+            len: Some(12),
+        });
+        assert_eq!(of(17), udp);
+        assert_eq!(of(136), udp);
+        assert_eq!(
+            of(132),
+            Transport::Ports {
+                sport: 53,
+                dport: 5353
+            }
+        );
+        assert_eq!(
+            of(58),
+            Transport::Icmp(Icmp {
+                kind: 0,
+                code: 53,
+                id: None,
+                seq: None
+            })
+        );
+        assert_eq!(of(59), Transport::Other);
+        let echo = ip_packet(&v6(58, &[128, 0, 0, 0, 0, 9, 0, 1]))
+            .unwrap()
+            .transport;
+        assert_eq!(
+            echo,
+            Transport::Icmp(Icmp {
+                kind: 128,
+                code: 0,
+                id: Some(9),
+                seq: Some(1)
+            })
+        );
+    }
+}

@@ -162,3 +162,208 @@ fn adjusted(mut probe: Probe, event: &Event, neighbourhood: &Neighbourhood) -> P
     }
     probe
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        decode,
+        event::{Feed, Timestamp},
+    };
+
+    /// The event of a line that goes on behind the addresses.
+    fn event(src: &str, rest: &str) -> Event {
+        let line = format!(
+            "X IN=eth0 OUT= MAC= SRC={src} DST=192.0.2.2 LEN=40 TOS=0x00 PREC=0x00 TTL=50 ID=7 {rest}"
+        );
+        let read = decode::log_line(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        Event {
+            time: Timestamp(0),
+            packet: read.packet,
+            verdict: Verdict::Dropped,
+            feed: Feed::File,
+            trusted: true,
+            interface: read.interface,
+            prefix: read.prefix,
+            group: read.group,
+        }
+    }
+
+    /// What a stranger's TCP segment is for.
+    fn tcp(sport: u16, dport: u16, flags: &str) -> Class {
+        let rest = format!("PROTO=TCP SPT={sport} DPT={dport} WINDOW=4000 RES=0x00 {flags}URGP=0 ");
+        classify(&event("203.0.113.9", &rest), &Neighbourhood::default())
+    }
+
+    fn udp(src: &str, sport: u16, dport: u16) -> Class {
+        classify(
+            &event(src, &format!("PROTO=UDP SPT={sport} DPT={dport} LEN=20 ")),
+            &Neighbourhood::default(),
+        )
+    }
+
+    fn kind_and_nature(class: Class) -> Result<(Kind, Nature), Harmless> {
+        match class {
+            Class::Probe(probe) => Ok((probe.kind, probe.nature)),
+            Class::Harmless(harmless) => Err(harmless),
+        }
+    }
+
+    fn weight(class: Class) -> f32 {
+        match class {
+            Class::Probe(probe) => probe.weight,
+            Class::Harmless(_) => 0.0,
+        }
+    }
+
+    #[test]
+    fn each_set_of_flags_has_its_kind() {
+        use Kind::{
+            TcpAckScan, TcpBadFlags, TcpFinScan, TcpMaimonScan, TcpNullScan, TcpSynScan,
+            TcpXmasScan,
+        };
+        use Nature::{Impossible, Plain};
+        for (flags, kind, nature) in [
+            ("SYN ", TcpSynScan, Plain),
+            ("CWR ECE SYN ", TcpSynScan, Plain),
+            ("", TcpNullScan, Impossible),
+            ("FIN ", TcpFinScan, Impossible),
+            ("URG PSH FIN ", TcpXmasScan, Impossible),
+            ("ACK FIN ", TcpMaimonScan, Plain),
+            ("ACK ", TcpAckScan, Plain),
+            ("ACK PSH ", TcpAckScan, Plain),
+            ("SYN FIN ", TcpBadFlags, Impossible),
+            ("RST SYN ", TcpBadFlags, Impossible),
+            ("PSH ", TcpBadFlags, Impossible),
+            ("URG ", TcpBadFlags, Impossible),
+            ("ECE ", TcpBadFlags, Impossible),
+            ("RST FIN ", TcpBadFlags, Impossible),
+            ("ACK SYN ", TcpBadFlags, Plain),
+            ("RST ", TcpBadFlags, Plain),
+            ("URG ACK PSH RST SYN FIN ", TcpBadFlags, Impossible),
+        ] {
+            assert_eq!(
+                kind_and_nature(tcp(50000, 22, flags)),
+                Ok((kind, nature)),
+                "{flags}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_late_end_of_our_own_connection_weighs_next_to_nothing() {
+        for flags in ["ACK ", "ACK FIN ", "ACK PSH ", "ACK PSH FIN "] {
+            assert!(weight(tcp(443, 45000, flags)) < 0.05, "{flags}");
+        }
+        for flags in ["RST ", "ACK RST ", "ACK SYN "] {
+            assert_eq!(
+                tcp(443, 45000, flags),
+                Class::Harmless(Harmless::Answer),
+                "{flags}"
+            );
+        }
+        assert!(
+            weight(tcp(443, 45000, "SYN ")) >= 1.0,
+            "an opening is no answer"
+        );
+        assert!(
+            weight(tcp(443, 22, "ACK ")) >= 1.0,
+            "nobody answers a port that we do not ask from"
+        );
+    }
+
+    #[test]
+    fn late_answers_over_udp_weigh_next_to_nothing() {
+        let stranger = "203.0.113.9";
+        for (sport, dport) in [
+            (53, 45000),
+            (443, 45000),
+            (123, 40000),
+            (3478, 45012),
+            (1900, 50000),
+            (51413, 51413),
+        ] {
+            assert!(weight(udp(stranger, sport, dport)) < 0.2, "{sport}>{dport}");
+        }
+        assert!(weight(udp(stranger, 53, 161)) >= 1.0);
+        assert!(weight(udp(stranger, 40000, 161)) >= 1.0);
+        assert_eq!(
+            udp("192.168.1.1", 67, 68),
+            Class::Harmless(Harmless::Upkeep)
+        );
+    }
+
+    #[test]
+    fn a_neighbour_may_ask_for_what_neighbours_share() {
+        assert!(weight(udp("192.168.1.20", 50007, 137)) < 0.5);
+        assert!(weight(udp("203.0.113.9", 50007, 137)) >= 1.0);
+        assert!(weight(udp("192.168.1.20", 50007, 161)) >= 1.0);
+    }
+
+    #[test]
+    fn what_everybody_is_sent_is_harmless() {
+        let mut to_group = event("192.168.1.20", "PROTO=UDP SPT=5353 DPT=5353 LEN=20 ");
+        to_group.group = true;
+        assert_eq!(
+            classify(&to_group, &Neighbourhood::default()),
+            Class::Harmless(Harmless::Group)
+        );
+        let mut syn = event(
+            "192.168.1.20",
+            "PROTO=TCP SPT=50000 DPT=22 WINDOW=1024 RES=0x00 SYN URGP=0 ",
+        );
+        syn.group = true;
+        assert!(matches!(
+            classify(&syn, &Neighbourhood::default()),
+            Class::Probe(_)
+        ));
+    }
+
+    #[test]
+    fn our_own_and_the_unspecified_address_are_harmless() {
+        let own = Neighbourhood {
+            addresses: vec!["192.0.2.2".parse().unwrap()],
+            ..Neighbourhood::default()
+        };
+        let rest = "PROTO=UDP SPT=40000 DPT=161 LEN=20 ";
+        for src in ["192.0.2.2", "0.0.0.0", "127.0.0.1"] {
+            assert_eq!(
+                classify(&event(src, rest), &own),
+                Class::Harmless(Harmless::Own),
+                "{src}"
+            );
+        }
+    }
+
+    #[test]
+    fn errors_and_answers_over_icmp_are_harmless() {
+        let icmp = |kind: u8| {
+            let rest = format!("PROTO=ICMP TYPE={kind} CODE=0 ");
+            kind_and_nature(classify(
+                &event("203.0.113.9", &rest),
+                &Neighbourhood::default(),
+            ))
+        };
+        for (kind, reading) in [
+            (8, Ok((Kind::PingSweep, Nature::Plain))),
+            (13, Ok((Kind::PingSweep, Nature::Plain))),
+            (0, Err(Harmless::Answer)),
+            (3, Err(Harmless::Error)),
+            (11, Err(Harmless::Error)),
+            (5, Err(Harmless::Upkeep)),
+        ] {
+            assert_eq!(icmp(kind), reading, "{kind}");
+        }
+    }
+
+    #[test]
+    fn what_the_firewall_let_pass_weighs_less() {
+        let mut passed = event(
+            "203.0.113.9",
+            "PROTO=TCP SPT=50000 DPT=22 WINDOW=4000 RES=0x00 SYN URGP=0 ",
+        );
+        let dropped = weight(classify(&passed, &Neighbourhood::default()));
+        passed.verdict = Verdict::Passed;
+        assert!(weight(classify(&passed, &Neighbourhood::default())) < dropped / 2.0);
+    }
+}

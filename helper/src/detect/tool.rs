@@ -90,3 +90,34 @@ fn is_mirai(packet: &Packet, tcp: &Tcp) -> bool {
         && tcp.seq == Some(dst.to_bits())
         && matches!(tcp.dport, 23 | 2323)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode;
+
+    #[test]
+    fn a_tools_handwriting_is_known() {
+        let tool = |len: u32, rest: &str| {
+            let line = format!(
+                "X IN=eth0 OUT= MAC= SRC=203.0.113.9 DST=192.0.2.2 LEN={len} TOS=0x00 PREC=0x00 TTL=50 {rest}"
+            );
+            tool_of(&decode::log_line(&line).unwrap().packet)
+        };
+        let mss = "OPT (020405B4) ";
+        // The identification is (192.0.2.2 ^ 80 ^ 305419896) & 0xffff.
+        let masscan_id = (0xc000_0202_u32 ^ 80 ^ 305_419_896) & 0xffff;
+        for (len, rest, expected) in [
+            (44, format!("ID=1 PROTO=TCP SPT=50000 DPT=22 SEQ=9 ACK=0 WINDOW=1024 RES=0x00 SYN URGP=0 {mss}"), Some(Tool::Nmap)),
+            (44, "ID=1 PROTO=TCP SPT=50000 DPT=22 WINDOW=1024 RES=0x00 SYN URGP=0 ".to_owned(), Some(Tool::Nmap)),
+            (40, "ID=1 PROTO=TCP SPT=50000 DPT=22 WINDOW=1024 RES=0x00 FIN URGP=0 ".to_owned(), Some(Tool::Nmap)),
+            (60, "ID=1 DF PROTO=TCP SPT=50000 DPT=22 WINDOW=64240 RES=0x00 SYN URGP=0 ".to_owned(), None),
+            (40, format!("ID={masscan_id} PROTO=TCP SPT=50000 DPT=80 SEQ=305419896 ACK=0 WINDOW=1024 RES=0x00 SYN URGP=0 "), Some(Tool::Masscan)),
+            (40, "ID=54321 PROTO=TCP SPT=50000 DPT=80 WINDOW=65535 RES=0x00 SYN URGP=0 ".to_owned(), Some(Tool::Zmap)),
+            (40, "ID=1 PROTO=TCP SPT=50000 DPT=80 SEQ=3 ACK=4 WINDOW=512 RES=0x00 SYN URGP=0 ".to_owned(), Some(Tool::Hping)),
+            (40, "ID=1 PROTO=TCP SPT=50000 DPT=23 SEQ=3221225986 ACK=0 WINDOW=5000 RES=0x00 SYN URGP=0 ".to_owned(), Some(Tool::Mirai)),
+        ] {
+            assert_eq!(tool(len, &rest), expected, "{rest}");
+        }
+    }
+}

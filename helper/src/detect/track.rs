@@ -17,6 +17,8 @@ const RECENT_UNITS: usize = 64;
 pub const MAX_FIRST_PORTS: usize = 64;
 /// Addresses of ours that are kept for the alert.
 const MAX_FIRST_TARGETS: usize = 4;
+/// An origin that was silent for so long begins anew: a day, as an incident does.
+const FORGOTTEN_AFTER: i64 = 24 * 3600 * Timestamp::SECOND;
 /// A slow scan's probes weigh so much in its score.
 const SLOW_GAIN: f32 = 0.8;
 /// A probe of the third and each further address of ours weighs so much more: nobody needs us at all of them.
@@ -65,6 +67,7 @@ pub struct Track {
     fast: f32,
     slow: f32,
     scored_at: Timestamp,
+    last: Timestamp,
     recent: [u32; RECENT_UNITS],
 }
 
@@ -95,12 +98,17 @@ impl Track {
             fast: 0.0,
             slow: 0.0,
             scored_at: now,
+            last: now,
             recent: [0; RECENT_UNITS],
         }
     }
 
     /// Takes one more packet in; says whether its unit is new.
     pub(super) fn add(&mut self, probe: &Probe, sample: &Sample, config: &Config) -> bool {
+        if sample.time.since(self.last) >= FORGOTTEN_AFTER {
+            *self = Self::new(sample.time, sample.verdict);
+        }
+        self.last = self.last.max(sample.time);
         self.packets += sample.packets;
         self.verdict = self.verdict.and(sample.verdict);
         self.trusted &= sample.trusted;
