@@ -44,11 +44,6 @@ impl Printer {
         self.json
     }
 
-    /// Are colours wanted?
-    pub(crate) const fn colour(&self) -> bool {
-        self.colour
-    }
-
     /// Prints a line.
     #[expect(clippy::unused_self, reason = "all output goes through the printer")]
     pub(crate) fn line(&mut self, line: &str) -> Result<(), Error> {
