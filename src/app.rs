@@ -91,6 +91,10 @@ pub fn run(options: Options, config: Config) -> ExitCode {
             return ExitCode::SUCCESS;
         }
     }
+    if let Some(connection) = event_loop.gtk_app().dbus_connection() {
+        // GLib ends a program by SIGTERM when its session bus goes; this one waits for the bus to come back.
+        connection.set_exit_on_close(false);
+    }
     let mut app = App::new(options, config, event_loop.create_proxy());
     let code = event_loop.run_return(|event, target, flow| {
         *flow = ControlFlow::Wait;
@@ -238,6 +242,12 @@ impl App {
                 self.refresh_now();
             }
             News::Helper(event) => self.helper_says(*event),
+            // The icon was on the old bus.
+            News::BusBack if !self.options.no_tray => {
+                self.tray = None;
+                self.try_tray();
+            }
+            News::BusBack => {}
         }
         true
     }

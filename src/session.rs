@@ -61,6 +61,8 @@ pub(crate) enum News {
     Paused(i64),
     /// An incident shall be shown, or with 0 the window.
     Show(u64),
+    /// The session bus is there again after it was lost.
+    BusBack,
     /// The program shall end.
     Quit,
 }
@@ -97,6 +99,8 @@ struct Session {
     popups: Popups,
     /// The connection that the control object is served on.
     control: Option<Connection>,
+    /// Was that connection lost since the news of the last one?
+    bus_was_lost: bool,
     links: mpsc::UnboundedSender<(Connection, Link)>,
     new_links: mpsc::UnboundedReceiver<(Connection, Link)>,
 }
@@ -111,6 +115,7 @@ impl Session {
             pause: Pause::load(paths::pause_file(), clock::now().0),
             popups: Popups::new(config.popup_from),
             control: None,
+            bus_was_lost: false,
             links,
             new_links,
         }
@@ -132,8 +137,9 @@ impl Session {
                 outcome = self.popups.next() => self.outcome(outcome).await,
                 Some((connection, link)) = self.new_links.recv() => {
                     self.popups.connect(link);
+                    say::step("the session bus is served");
                     self.control = Some(connection);
-                    true
+                    !std::mem::take(&mut self.bus_was_lost) || (self.listener)(News::BusBack)
                 }
                 Some(command) = commands.recv() => {
                     let alive = self.command(command).await;
@@ -196,6 +202,7 @@ impl Session {
             Outcome::Lost => {
                 say::warn("the session bus is gone; popups come back with it");
                 self.control = None;
+                self.bus_was_lost = true;
                 self.connect();
             }
         }
@@ -257,7 +264,7 @@ impl Session {
                         told = true;
                         say::warn(format_args!("no session bus, so no popups yet: {error}"));
                     }
-                    Err(_) => {}
+                    Err(error) => say::step(format_args!("still no session bus: {error}")),
                 }
                 time::sleep(pause).await;
                 pause = (pause * 2).min(LAST_RETRY);

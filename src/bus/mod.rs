@@ -322,7 +322,7 @@ impl Client {
         };
         self.last_reason = None;
         self.send(HelperEvent::Up(status)).await?;
-        self.catch_up(calls).await?;
+        self.catch_up(calls, last_seq).await?;
         self.seen.complete_to(last_seq);
         let mut missed = false;
         let mut earliest = time::Instant::now();
@@ -332,7 +332,7 @@ impl Client {
                 () = self.events.closed() => return Err(End::ReaderGone),
                 () = time::sleep_until(earliest), if missed => {
                     missed = false;
-                    self.catch_up(calls).await?;
+                    self.catch_up(calls, last_seq).await?;
                     earliest = time::Instant::now() + BETWEEN_CATCH_UPS;
                 }
                 signal = signals.next() => missed |= self.hand_on(signal).await?,
@@ -363,8 +363,13 @@ impl Client {
         Ok(false)
     }
 
-    /// Asks for the changes since the last one before which none was missed.
-    async fn catch_up(&mut self, calls: &Helper1Proxy<'_>) -> Result<(), ReaderGone> {
+    /// Asks for the changes since the last one before which none was missed. What came after `last_seq`, the last change before
+    /// we subscribed, is news even the first time.
+    async fn catch_up(
+        &mut self,
+        calls: &Helper1Proxy<'_>,
+        last_seq: u64,
+    ) -> Result<(), ReaderGone> {
         let first = self.history.take();
         let limit = first.unwrap_or(MAX_MISSED);
         if limit == 0 {
@@ -383,14 +388,15 @@ impl Client {
         alerts.sort_by_key(|alert| alert.seq);
         let newest = alerts.last().map_or(0, |alert| alert.seq);
         if first.is_some() {
+            let news = alerts.split_off(alerts.partition_point(|alert| alert.seq <= last_seq));
             for alert in &alerts {
                 self.seen.change(alert.id, alert.seq);
             }
             self.send(HelperEvent::Known(alerts)).await?;
-        } else {
-            for alert in alerts {
-                self.change(alert).await?;
-            }
+            alerts = news;
+        }
+        for alert in alerts {
+            self.change(alert).await?;
         }
         self.seen.complete_to(newest);
         Ok(())

@@ -3,7 +3,8 @@
 //! [`process`] starts every program of the tests and ends it. [`netns`] holds an attacker and a victim on a
 //! cable of their own, [`system_bus`] a real dbus-daemon and a real polkitd with the shipped policy files, and
 //! [`helper`] the real helper between the two. Everything is taken down by `Drop`, and by the kernel where a
-//! test is killed.
+//! test is killed. Where no real part is needed, [`private_bus`] is a bus with nobody on it, [`fake_helper`] the helper's contract
+//! without a firewall, and [`fake_desktop`] a panel and a notification server without pixels.
 
 #![expect(
     clippy::missing_panics_doc,
@@ -13,20 +14,29 @@
     reason = "what a test stands on panics when it breaks, is called for its effect, and speaks to whoever runs the test"
 )]
 
+pub mod background;
+pub mod fake_desktop;
+pub mod fake_helper;
 pub mod helper;
 pub mod netns;
+pub mod private_bus;
 pub mod process;
 pub mod scene;
 pub mod session;
+pub mod stage;
 pub mod system_bus;
 pub mod temp;
 pub mod xfce;
 
+pub use fake_desktop::{Notifier, Panel};
+pub use fake_helper::FakeHelper;
 pub use helper::Helper;
 pub use netns::{Firewall, NetNs, TestNet};
+pub use private_bus::{PrivateBus, Screen};
 pub use process::{Figures, Output, Process, Program, figures, wait_until};
 pub use scene::Scene;
 pub use session::Session;
+pub use stage::Stage;
 pub use system_bus::SystemBus;
 pub use temp::TempDir;
 pub use xfce::Xfce;

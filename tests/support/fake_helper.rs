@@ -1,0 +1,226 @@
+//! A helper that says what a test wants: the contract of `org.wallwatch.Helper1` without a firewall behind it.
+
+#![expect(
+    clippy::needless_pass_by_value,
+    reason = "an interface takes what was read off the bus by value"
+)]
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use wallwatch_dbus::{
+    Alert, AlertFilter, Order, Status,
+    names::{HELPER_BUS_NAME, HELPER_PATH},
+};
+use zbus::{
+    Connection, connection, fdo,
+    message::Header,
+    names::{BusName, OwnedUniqueName},
+    object_server::SignalEmitter,
+};
+
+use crate::background::Background;
+
+/// What the helper knows.
+#[derive(Debug, Default)]
+struct State {
+    alerts: Vec<Alert>,
+    last_seq: u64,
+    status: Status,
+    subscribers: Vec<OwnedUniqueName>,
+    subscriptions: usize,
+    refusing: bool,
+}
+
+/// The object on the bus.
+#[derive(Debug, Clone)]
+struct Helper1(Arc<Mutex<State>>);
+
+impl Helper1 {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[zbus::interface(name = "org.wallwatch.Helper1")]
+impl Helper1 {
+    fn subscribe(&self, #[zbus(header)] header: Header<'_>) -> fdo::Result<u64> {
+        let mut state = self.state();
+        if state.refusing {
+            return Err(fdo::Error::AccessDenied("this user may not".to_owned()));
+        }
+        let sender = header
+            .sender()
+            .ok_or_else(|| fdo::Error::Failed("no sender".to_owned()))?;
+        state.subscribers.push(sender.to_owned().into());
+        state.subscriptions += 1;
+        Ok(state.last_seq)
+    }
+
+    fn get_alerts(
+        &self,
+        after_seq: u64,
+        limit: u32,
+        filter: AlertFilter,
+    ) -> fdo::Result<Vec<Alert>> {
+        let order = filter
+            .order()
+            .map_err(|error| fdo::Error::InvalidArgs(error.to_string()))?;
+        let mut alerts: Vec<Alert> = self
+            .state()
+            .alerts
+            .iter()
+            .filter(|alert| alert.seq > after_seq)
+            .cloned()
+            .collect();
+        alerts.sort_by_key(|alert| alert.seq);
+        if order == Order::Descending {
+            alerts.reverse();
+        }
+        alerts.truncate(limit as usize);
+        Ok(alerts)
+    }
+
+    fn get_status(&self) -> Status {
+        self.state().status.clone()
+    }
+
+    #[zbus(signal)]
+    async fn alert_raised(emitter: &SignalEmitter<'_>, seq: u64, alert: Alert) -> zbus::Result<()>;
+    #[zbus(signal)]
+    async fn alert_updated(emitter: &SignalEmitter<'_>, seq: u64, alert: Alert)
+    -> zbus::Result<()>;
+    #[zbus(signal)]
+    async fn alert_closed(emitter: &SignalEmitter<'_>, seq: u64, id: u64) -> zbus::Result<()>;
+    #[zbus(signal)]
+    async fn status_changed(emitter: &SignalEmitter<'_>, status: Status) -> zbus::Result<()>;
+}
+
+/// The helper; `Drop` takes it off the bus.
+#[derive(Debug)]
+pub struct FakeHelper {
+    connection: Connection,
+    object: Helper1,
+    background: Background,
+}
+
+impl FakeHelper {
+    /// A helper on the bus at this address that is watching.
+    #[must_use]
+    pub fn start(address: &str) -> Self {
+        let helper = Self::nameless(address);
+        helper.own();
+        helper
+    }
+
+    /// A program that serves the helper's object without having its name, and knows the subscribers of the real one.
+    #[must_use]
+    pub fn forger(address: &str, real: &Self) -> Self {
+        let forger = Self::nameless(address);
+        let subscribers = real.object.state().subscribers.clone();
+        forger.object.state().subscribers = subscribers;
+        forger
+    }
+
+    fn nameless(address: &str) -> Self {
+        let background = Background::start();
+        let status = Status {
+            watching: true,
+            capturing: true,
+            ..Status::default()
+        };
+        let object = Helper1(Arc::new(Mutex::new(State {
+            status,
+            ..State::default()
+        })));
+        let connection = background
+            .run(async {
+                connection::Builder::address(address)
+                    .serve_at(HELPER_PATH, object.clone())
+                    .build()
+                    .await
+            })
+            .expect("the bus is up");
+        Self {
+            connection,
+            object,
+            background,
+        }
+    }
+
+    /// Takes the helper's name.
+    pub fn own(&self) {
+        self.background
+            .run(self.connection.request_name(HELPER_BUS_NAME))
+            .expect("the name is free");
+    }
+
+    /// Gives the name back and forgets who subscribed, as a helper that ended.
+    pub fn disown(&self) {
+        self.object.state().subscribers.clear();
+        self.background
+            .run(self.connection.release_name(HELPER_BUS_NAME))
+            .expect("the name is ours");
+    }
+
+    /// Refuses to let anybody subscribe, or lets everybody.
+    pub fn refuse(&self, refusing: bool) {
+        self.object.state().refusing = refusing;
+    }
+
+    /// How often somebody subscribed.
+    pub fn subscriptions(&self) -> usize {
+        self.object.state().subscriptions
+    }
+
+    /// Gives the alert the next number, keeps it and tells the subscribers.
+    pub fn change(&self, alert: Alert) {
+        let (alert, raised) = self.keep(alert);
+        for emitter in self.emitters() {
+            let alert = alert.clone();
+            let sent = self.background.run(async {
+                if raised {
+                    Helper1::alert_raised(&emitter, alert.seq, alert).await
+                } else {
+                    Helper1::alert_updated(&emitter, alert.seq, alert).await
+                }
+            });
+            sent.expect("the bus is up");
+        }
+    }
+
+    /// Gives the alert the next number and keeps it, but tells nobody, as where a signal was lost.
+    pub fn keep(&self, alert: Alert) -> (Alert, bool) {
+        let mut state = self.object.state();
+        state.last_seq += 1;
+        let alert = Alert {
+            seq: state.last_seq,
+            ..alert
+        };
+        let before = state.alerts.len();
+        state.alerts.retain(|kept| kept.id != alert.id);
+        let raised = state.alerts.len() == before;
+        state.alerts.push(alert.clone());
+        (alert, raised)
+    }
+
+    /// Tells the subscribers of another state.
+    pub fn status(&self, status: Status) {
+        self.object.state().status = status.clone();
+        for emitter in self.emitters() {
+            self.background
+                .run(Helper1::status_changed(&emitter, status.clone()))
+                .expect("the bus is up");
+        }
+    }
+
+    fn emitters(&self) -> Vec<SignalEmitter<'static>> {
+        let subscribers = self.object.state().subscribers.clone();
+        let emitter = |name: OwnedUniqueName| {
+            SignalEmitter::new(&self.connection, HELPER_PATH)
+                .expect("the path is one")
+                .set_destination(BusName::Unique(name.into_inner()))
+                .into_owned()
+        };
+        subscribers.into_iter().map(emitter).collect()
+    }
+}
