@@ -128,3 +128,30 @@ fn ordinary_packets_of_a_network_are_read_as_written_down() {
 fn what_the_kernel_did_not_write_is_refused() {
     check(include_str!("../data/lines/refused.tsv"));
 }
+
+#[test]
+fn a_line_that_is_damaged_anywhere_harms_nobody() {
+    let mut read = 0_usize;
+    for row in include_str!("../data/lines/shapes.tsv").lines() {
+        let line = row.splitn(3, '\t').nth(2).unwrap();
+        let places = (0..=line.len()).filter(|at| line.is_char_boundary(*at));
+        for at in places {
+            let (head, tail) = line.split_at(at);
+            let rest = tail
+                .chars()
+                .next()
+                .map_or("", |first| &tail[first.len_utf8()..]);
+            for damaged in [
+                head.to_owned(),
+                format!("{head}{rest}"),
+                format!("{head}\u{fffd}{rest}"),
+                format!("{head} {rest}"),
+                format!("{head}9{tail}"),
+                format!("{head}[{tail}"),
+            ] {
+                read += usize::from(!reading(&damaged).starts_with("refused"));
+            }
+        }
+    }
+    assert!(read > 0, "a damaged prefix is still a prefix");
+}

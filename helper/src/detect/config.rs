@@ -56,3 +56,32 @@ fn threshold<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<f32, D
         )))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_left_out_is_the_default() {
+        assert_eq!(toml::from_str::<Config>(""), Ok(Config::default()));
+        let config: Config = toml::from_str("medium-ports = 30").unwrap();
+        assert_eq!(
+            (config.medium_ports, config.high_ports),
+            (30, DEFAULT_HIGH_PORTS)
+        );
+    }
+
+    #[test]
+    fn a_value_that_cannot_be_is_named() {
+        for (text, part) in [
+            ("threshold = 0.5", "from 1 to 1000"),
+            ("threshold = nan", "from 1 to 1000"),
+            ("fast-half-life = 0", "nonzero"),
+            ("treshold = 4.0", "expected one of `threshold`"),
+            ("high-ports = -1", "expected u32"),
+        ] {
+            let error = toml::from_str::<Config>(text).unwrap_err().to_string();
+            assert!(error.contains(part), "{error}");
+        }
+    }
+}
