@@ -20,7 +20,7 @@ list() {
     run) echo nftables dbus polkitd util-linux procps ;;
     # Attacks, cables for them, screens, and a real desktop to be seen on.
     test) echo nmap iproute2 xvfb xfce4-panel xfwm4 xfce4-notifyd xfconf adwaita-icon-theme librsvg2-common \
-        fonts-dejavu-core imagemagick libglib2.0-bin ;;
+        fonts-dejavu-core imagemagick xdotool libglib2.0-bin ;;
     *) say "'$1' is none of build, run, test" >&2; exit 2 ;;
     esac
 }

@@ -7,13 +7,15 @@
 # with Wallwatch's files added, and /run/dbus is DIR/socket. The program then starts dbus-daemon and polkitd, or has
 # them started inside. Needs root.
 #
-#   --dir DIR         an empty directory for the copies; whoever made it removes it (required)
+#   --dir DIR         an empty directory for the copies; whoever made it removes it, and the directories that DIR/made
+#                     lists, which the machine did not have (required)
 #   --rules FILE      a polkit rules file (may be repeated)
 #   --user NAME:UID   a user for the private /etc/passwd (may be repeated; a name that exists is left alone)
 #   --no-sessions     hides /run/systemd, so that polkit knows of no login session
 #   --program FILE    shows FILE as DIR/bin/NAME, where every user may run it: a home directory may be closed to others
 #                     (may be repeated)
-#   --activate FILE   what bus activation starts (default: nothing is activated)
+#
+# Nothing is activated by the bus: whoever runs this starts the helper.
 set -euo pipefail
 
 project=$(dirname "$(dirname "$(readlink -f "$0")")")
@@ -30,14 +32,13 @@ if [ "${1-}" != --inside ]; then
 fi
 shift
 
-dir='' activate='' sessions=yes rules=() users=() programs=()
+dir='' sessions=yes rules=() users=() programs=()
 while [ $# -gt 0 ]; do
     case $1 in
     --dir) dir=$2; shift 2 ;;
     --rules) rules+=("$2"); shift 2 ;;
     --user) users+=("$2"); shift 2 ;;
     --program) programs+=("$2"); shift 2 ;;
-    --activate) activate=$2; shift 2 ;;
     --no-sessions) sessions=no; shift ;;
     --) shift; break ;;
     *) die "unknown option '$1'" 2 ;;
@@ -46,10 +47,16 @@ done
 [ -d "$dir" ] || die "--dir names no directory" 2
 [ $# -gt 0 ] || die "no program given" 2
 
+# Makes directory $1 where it is missing.
+need() {
+    [ -d "$1" ] || { mkdir -p "$1" && echo "$1" >>"$dir/made"; }
+}
+
 # Covers directory $1 by a copy that belongs to $2; prints the copy's path.
 cover() {
     copy=$dir/$(echo "$1" | tr / _)
-    mkdir -p "$1" "$copy"
+    need "$1"
+    mkdir "$copy"
     cp -a "$1/." "$copy/"
     chmod 755 "$copy"
     chown "$2" "$copy"
@@ -84,7 +91,9 @@ fi
 policies=$(cover /usr/share/dbus-1/system.d root)
 services=$(cover /usr/share/dbus-1/system-services root)
 actions=$(cover /usr/share/polkit-1/actions root)
-private_rules=$(cover /etc/polkit-1/rules.d polkitd)
+# polkitd runs as this user since polkit 0.120.
+polkit_user=$(getent passwd polkitd | cut -d: -f1 || true)
+private_rules=$(cover /etc/polkit-1/rules.d "${polkit_user:-root}")
 # What an installed Wallwatch put there must not stand beside the files to be tried.
 rm -f "$policies"/org.wallwatch.* "$services"/org.wallwatch.* "$actions"/org.wallwatch.*
 # Whoever runs this starts polkitd; the bus shall not start another one where that one is ended.
@@ -92,18 +101,14 @@ rm -f "$services"/org.freedesktop.PolicyKit1.service
 for file in "$project"/dbus/*.conf; do put "$file" "$policies"; done
 for file in "$project"/dbus/*.policy; do put "$file" "$actions"; done
 for file in "${rules[@]}"; do put "$file" "$private_rules"; done
-chown -R polkitd "$private_rules"
-if [ -n "$activate" ]; then
-    for file in "$project"/dbus/*.service; do
-        sed "s|^Exec=.*|Exec=$activate|" "$file" >"$services/$(basename "$file")"
-    done
-fi
+chown -R "${polkit_user:-root}" "$private_rules"
 
-mkdir -p /run/dbus "$dir/socket"
+need /run/dbus
+mkdir "$dir/socket"
 chmod 755 "$dir/socket"
 mount --bind "$dir/socket" /run/dbus
 if [ "$sessions" = no ]; then
-    mkdir -p /run/systemd
+    need /run/systemd
     mount -t tmpfs -o mode=755 tmpfs /run/systemd
 fi
 exec "$@"

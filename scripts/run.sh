@@ -85,11 +85,18 @@ helper_uid() {
     die "no user number below 1000 is free for the user wallwatch"
 }
 
+# Removes the temporary directory, and what had to be made beside it.
+forget() {
+    local made
+    while read -r made; do rmdir "$made" 2>/dev/null || true; done < <(cat "$dir/copies/made" 2>/dev/null)
+    rm -rf "$dir" "$address_file"
+}
+
 as_root() {
     # Ctrl+C reaches every process of the terminal; this one passes it on and waits until the inner one has tidied up.
     trap 'exit 0' INT TERM HUP
     dir=$(mktemp -d /tmp/wallwatch-run.XXXXXX)
-    trap 'rm -rf "$dir" "$address_file"' EXIT
+    trap forget EXIT
     chmod 711 "$dir"
     mkdir "$dir/copies"
     starter=$(getent passwd "$STARTER" | cut -d: -f1 | sed 's/[\\"]/\\&/g')
@@ -147,9 +154,9 @@ tidy_up() {
     local name
     # The bus goes last, so that everybody can say goodbye.
     for name in face helper polkit bus; do finish "$name"; done
-    # The outer shell does this too, but not where it was killed.
-    umount "$bin"/*
-    rm -rf "$dir" "$address_file"
+    # The outer shell forgets too, but not where it was killed.
+    umount "$bin"/* /run/dbus
+    forget
 }
 
 has_name() {

@@ -4,7 +4,8 @@
 //! cable of their own, [`system_bus`] a real dbus-daemon and a real polkitd with the shipped policy files, and
 //! [`helper`] the real helper between the two. Everything is taken down by `Drop`, and by the kernel where a
 //! test is killed. Where no real part is needed, [`private_bus`] is a bus with nobody on it, [`fake_helper`] the helper's contract
-//! without a firewall, and [`fake_desktop`] a panel and a notification server without pixels.
+//! without a firewall, and [`fake_desktop`] a panel and a notification server without pixels. [`stage`] puts the tray among those;
+//! [`scene`] is attacker, victim and helper, and [`world`] adds the tray and the fake desktop to it. [`xfce`] is a real desktop.
 
 #![expect(
     clippy::missing_panics_doc,
@@ -26,6 +27,7 @@ pub mod session;
 pub mod stage;
 pub mod system_bus;
 pub mod temp;
+pub mod world;
 pub mod xfce;
 
 pub use fake_desktop::{Notifier, Panel};
@@ -39,4 +41,5 @@ pub use session::Session;
 pub use stage::Stage;
 pub use system_bus::SystemBus;
 pub use temp::TempDir;
+pub use world::{Popup, World};
 pub use xfce::Xfce;
