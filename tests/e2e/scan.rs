@@ -80,11 +80,11 @@ fn nmap(world: &World, source: IpAddr, scan: &Scan, ports: u32) {
 
 /// The popups about `source`, as they came.
 fn popups_of(world: &World, source: IpAddr) -> Vec<Popup> {
-    let word = format!("{source} ");
+    let name = format!("{source} ");
     world
         .popups()
         .into_iter()
-        .filter(|popup| popup.body.contains(&word))
+        .filter(|popup| popup.body.contains(&name))
         .collect()
 }
 
