@@ -4,6 +4,8 @@ use crate::config;
 
 /// The bus was lost, or something else broke.
 pub const EXIT_FAILURE: u8 = 1;
+/// The command line is wrong.
+pub const EXIT_USAGE: u8 = 2;
 /// `EX_UNAVAILABLE`: there is no system bus, or the name is not to be had.
 pub const EXIT_UNAVAILABLE: u8 = 69;
 /// `EX_NOPERM`: neither capability.
@@ -28,6 +30,15 @@ impl Failure {
         Self {
             code: EXIT_FAILURE,
             sentence: format!("{cause}."),
+        }
+    }
+
+    /// The command line asks for nothing that there is.
+    #[must_use]
+    pub fn usage(cause: &str) -> Self {
+        Self {
+            code: EXIT_USAGE,
+            sentence: format!("{cause}; see 'wallwatch-helper --help'."),
         }
     }
 
@@ -111,9 +122,9 @@ fn escape_control(line: &str) -> String {
     line.chars()
         .fold(String::with_capacity(line.len()), |mut text, c| {
             if c.is_control() {
-                text.extend(c.escape_default())
+                text.extend(c.escape_default());
             } else {
-                text.push(c)
+                text.push(c);
             }
             text
         })

@@ -19,7 +19,11 @@ impl Service {
     }
 
     // Asks for no right and costs nothing: it can only take away what the caller has.
-    async fn unsubscribe(&self, #[zbus(header)] header: Header<'_>) {
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "the macro hands the header over"
+    )]
+    fn unsubscribe(&self, #[zbus(header)] header: Header<'_>) {
         if let Some(sender) = header.sender() {
             self.subscribers.remove(sender.as_str());
         }

@@ -144,11 +144,7 @@ impl Netlink {
 fn kernel_address() -> libc::sockaddr_nl {
     // SAFETY: sockaddr_nl is made of integers alone, for which zero is a value.
     let mut address: libc::sockaddr_nl = unsafe { mem::zeroed() };
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "AF_NETLINK is 16"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "AF_NETLINK is 16")]
     {
         address.nl_family = libc::AF_NETLINK as libc::sa_family_t;
     }

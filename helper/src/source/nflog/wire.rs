@@ -219,13 +219,13 @@ fn record(mut attributes: &[u8]) -> Record<'_> {
             }
             attribute::PAYLOAD => record.payload = value,
             attribute::PREFIX => {
-                record.prefix = value.split(|byte| *byte == 0).next().unwrap_or_default()
+                record.prefix = value.split(|byte| *byte == 0).next().unwrap_or_default();
             }
             attribute::SEQ => {
                 record.sequence = value.first_chunk().copied().map(u32::from_be_bytes);
             }
             attribute::HWTYPE => {
-                ethernet = value.first_chunk().copied().map(u16::from_be_bytes) == Some(ETHERNET)
+                ethernet = value.first_chunk().copied().map(u16::from_be_bytes) == Some(ETHERNET);
             }
             attribute::HWHEADER => to_group = value.first().is_some_and(|byte| byte & 1 == 1),
             _ => {}
