@@ -5,6 +5,7 @@
 //! here panics, allocates or guesses: what cannot be read is refused with an [`Error`].
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+mod calendar;
 pub mod dress;
 mod error;
 mod fields;
