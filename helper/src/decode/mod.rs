@@ -1,6 +1,6 @@
 //! From bytes and lines to packets: everything here was written by strangers.
 //!
-//! [`ip_packet`] reads the bytes of an IP packet, [`log_line`] the text of the kernel's LOG target, and [`dress`] takes off
+//! [`ip_packet`] reads the bytes of an IP packet, [`log_line()`] the text of the kernel's LOG target, and [`dress`] takes off
 //! what syslog or dmesg put around that text. [`verdict_of`] says what a rule's prefix tells of the packet's fate. Nothing
 //! here panics, allocates or guesses: what cannot be read is refused with an [`Error`].
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
