@@ -170,3 +170,77 @@ impl Replay {
         self.waiting.into_values()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// 2026-11-25 00:00 UTC.
+    const NOW: Timestamp = Timestamp(1_795_564_800_000_000);
+
+    fn replay() -> Replay {
+        let reference = Reference {
+            now: NOW,
+            utc_offset: 0,
+        };
+        Replay::new(
+            detect::Config::default(),
+            Neighbourhood::default(),
+            reference,
+            NOW,
+        )
+    }
+
+    /// Three impossible packets of a source at a time of November.
+    fn attack(replay: &mut Replay, when: &str, src: &str) {
+        for port in 1..=3 {
+            replay.feed(&format!(
+                "Nov {when} host kernel: DROP IN=eth0 OUT= MAC= SRC={src} DST=192.0.2.2 LEN=40 TOS=0x00 PREC=0x00 TTL=52 ID=1 \
+                 PROTO=TCP SPT=50000 DPT={port} WINDOW=1024 RES=0x00 URGP=0 "
+            ));
+        }
+    }
+
+    #[test]
+    fn an_alert_is_given_when_it_cannot_change_any_more() {
+        let mut replay = replay();
+        attack(&mut replay, "22 01:00:00", "203.0.113.1");
+        attack(&mut replay, "22 23:00:00", "203.0.113.2");
+        assert_eq!(replay.next_final(), None, "it may begin again");
+        attack(&mut replay, "23 02:00:00", "203.0.113.3");
+        let first = replay.next_final().unwrap();
+        assert_eq!(
+            (first.sources, first.closed),
+            (vec!["203.0.113.1".to_owned()], true)
+        );
+        assert_eq!(replay.next_final(), None);
+        let rest: Vec<Alert> = replay.finish().collect();
+        let sources: Vec<&str> = rest.iter().map(|alert| alert.sources[0].as_str()).collect();
+        assert_eq!(sources, ["203.0.113.2", "203.0.113.3"]);
+    }
+
+    #[test]
+    fn what_no_attack_is_made_of_is_counted() {
+        let mut replay = replay();
+        attack(&mut replay, "22 01:00:00", "203.0.113.1");
+        replay.feed("IN= OUT=eth0 SRC=192.0.2.2 DST=203.0.113.1 LEN=28 TOS=0x00 PREC=0x00 TTL=64 ID=1 PROTO=UDP SPT=1 DPT=2 LEN=8 ");
+        replay.feed("Nov 22 01:10:00 host sshd[7]: Invalid user admin");
+        let counts = replay.counts();
+        assert_eq!(
+            (
+                counts.lines,
+                counts.events,
+                counts.outbound,
+                counts.refused_lines()
+            ),
+            (5, 3, 1, 1)
+        );
+        assert_eq!(counts.refused.get(&decode::Error::NotKernel), Some(&1));
+    }
+
+    #[test]
+    fn a_stamp_from_the_start_of_the_machine_is_placed_on_the_clock() {
+        assert_eq!(replay().time_of("[   12.5] x"), Some(NOW.plus(12_500_000)));
+        assert_eq!(replay().time_of("x"), None);
+    }
+}

@@ -1,4 +1,5 @@
 //! `wallwatchctl analyze` over the real program: recorded logs in, attacks out.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{
     fs,

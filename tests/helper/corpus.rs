@@ -1,4 +1,5 @@
 //! Recorded attacks are found and named; recorded ordinary traffic raises nothing. The cases are `tests/data/cases`.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::{fmt::Write as _, fs, path::Path};
 

@@ -1,4 +1,5 @@
 //! Lines of log files, each with what is read of it: `tests/data/lines/*.tsv` holds name, reading and line.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::fmt::Write as _;
 

@@ -205,6 +205,7 @@ fn u128_at(bytes: &[u8], at: usize) -> Option<u128> {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "the bytes are the test's own")]
 mod tests {
     use super::*;
 

@@ -38,7 +38,7 @@ pub struct Scan {
 }
 
 /// What the detector thinks of one probe.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Sighting<'a> {
     /// Do the origin's probes of this family make an attack, as of this packet?
     pub alarm: bool,
@@ -80,18 +80,10 @@ impl Scan {
         };
         // Two look-ups instead of one: a reference that is returned must not be held over the insertion.
         if self.tracks.get(tag).is_none() && !self.promote(tag, probe, sample) {
-            return Sighting {
-                alarm: false,
-                slow: false,
-                track: None,
-            };
+            return Sighting::default();
         }
         let Some(track) = self.tracks.get(tag) else {
-            return Sighting {
-                alarm: false,
-                slow: false,
-                track: None,
-            };
+            return Sighting::default();
         };
         let new_unit = track.add(probe, &sample, &self.config);
         let mark = if new_unit {

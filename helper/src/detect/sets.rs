@@ -65,3 +65,33 @@ impl<T> Sets<T> {
         &mut set[weakest].1
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_full_set_gives_up_what_is_worth_least() {
+        let mut table = Sets::new(1);
+        for tag in 1..=8_u64 {
+            table.insert(tag, tag * 10, |worth| *worth);
+        }
+        table.insert(9, 5, |worth| *worth);
+        assert_eq!(table.get(1), None);
+        assert_eq!(table.get(9), Some(&mut 5));
+        table.insert(10, 99, |worth| *worth);
+        assert_eq!(table.get(9), None);
+        assert_eq!(table.get(10), Some(&mut 99));
+        assert_eq!((2..=8).filter(|tag| table.get(*tag).is_some()).count(), 7);
+    }
+
+    #[test]
+    fn what_is_taken_out_is_gone() {
+        let mut table = Sets::new(4);
+        table.insert(7, 'a', |_| 0);
+        assert_eq!(
+            (table.remove(7), table.remove(7), table.get(7)),
+            (Some('a'), None, None)
+        );
+    }
+}

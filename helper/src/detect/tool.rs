@@ -106,7 +106,7 @@ mod tests {
         };
         let mss = "OPT (020405B4) ";
         // The identification is (192.0.2.2 ^ 80 ^ 305419896) & 0xffff.
-        let masscan_id = (0xc000_0202_u32 ^ 80 ^ 305_419_896) & 0xffff;
+        let masscan_id = (0xc000_0202_u32 ^ 0x50 ^ 0x1234_5678) & 0xffff;
         for (len, rest, expected) in [
             (44, format!("ID=1 PROTO=TCP SPT=50000 DPT=22 SEQ=9 ACK=0 WINDOW=1024 RES=0x00 SYN URGP=0 {mss}"), Some(Tool::Nmap)),
             (44, "ID=1 PROTO=TCP SPT=50000 DPT=22 WINDOW=1024 RES=0x00 SYN URGP=0 ".to_owned(), Some(Tool::Nmap)),

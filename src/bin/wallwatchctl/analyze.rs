@@ -67,7 +67,7 @@ fn utc_offset(now: Timestamp) -> i32 {
     jiff::tz::TimeZone::system().to_offset(now).seconds()
 }
 
-/// Microseconds since this machine started (proc_uptime(5)); 0 where it does not tell.
+/// Microseconds since this machine started (`/proc/uptime`); 0 where it does not tell.
 fn uptime() -> i64 {
     let text = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
     let (seconds, hundredths) = text
@@ -200,15 +200,14 @@ impl Table<'_> {
         }
         let severity = alert.severity();
         let ports = text::sanitize(&alert.ports);
-        let row = format!(
-            "{:<19}  {:<8}  {:<24}  {:<15}  {:>8}  {:<8}  {}",
+        let (first_seen, what, who) = (
             text::date_time(alert.first_seen),
-            severity,
             text::what(alert),
             text::who(alert),
-            text::number(alert.packets),
-            text::sanitize(&alert.verdict),
-            ports,
+        );
+        let (packets, verdict) = (text::number(alert.packets), text::sanitize(&alert.verdict));
+        let row = format!(
+            "{first_seen:<19}  {severity:<8}  {what:<24}  {who:<15}  {packets:>8}  {verdict:<8}  {ports}"
         );
         self.printer.line(
             &self
