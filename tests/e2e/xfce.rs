@@ -2,11 +2,13 @@
 
 use std::{path::PathBuf, time::Duration};
 
+use wallwatch_dbus::names::CONTROL_BUS_NAME;
 use wallwatch_test_support::{
-    Firewall, Scene, Xfce,
+    Firewall, Program, Scene, SystemBus, TestNet, Xfce,
     netns::attacker_v4,
-    process::wait_until,
+    process::{project, target, wait_until},
     require_root,
+    system_bus::ALICE,
     xfce::{Area, PANEL, POPUPS, changed_pixels},
 };
 
@@ -20,7 +22,7 @@ const POPUP_PIXELS: u64 = 5000;
 /// Takes pictures until `area` differs from `before` by so many pixels; returns the last picture.
 fn picture_that_differs(
     desktop: &Xfce,
-    scene: &Scene,
+    bus: &SystemBus,
     name: &str,
     before: &std::path::Path,
     area: Area,
@@ -28,7 +30,7 @@ fn picture_that_differs(
 ) -> PathBuf {
     let mut picture = PathBuf::new();
     wait_until(&format!("{name}: {least} pixels differ"), LIMIT, || {
-        picture = desktop.screenshot(&scene.bus, name);
+        picture = desktop.screenshot(bus, name);
         changed_pixels(before, &picture, area) >= least
     });
     picture
@@ -44,7 +46,8 @@ fn a_scan_is_seen_on_the_screen_as_an_icon_and_a_popup() {
     desktop
         .session
         .launch(&scene.bus, scene.bus.program("wallwatch").arg("--hidden"));
-    let watching = picture_that_differs(&desktop, &scene, "watching", &empty, PANEL, ICON_PIXELS);
+    let watching =
+        picture_that_differs(&desktop, &scene.bus, "watching", &empty, PANEL, ICON_PIXELS);
     assert_eq!(
         changed_pixels(&empty, &watching, POPUPS),
         0,
@@ -56,8 +59,54 @@ fn a_scan_is_seen_on_the_screen_as_an_icon_and_a_popup() {
         .nmap(attacker_v4(3).into())
         .args(["-sS", "-p", "1-1000"])
         .succeed();
-    let alerted = picture_that_differs(&desktop, &scene, "scan", &empty, POPUPS, POPUP_PIXELS);
+    let alerted = picture_that_differs(&desktop, &scene.bus, "scan", &empty, POPUPS, POPUP_PIXELS);
     let icon = changed_pixels(&watching, &alerted, PANEL);
     println!("{}: the icon changed by {icon} pixels", alerted.display());
     assert!(icon > 0, "the icon shows that there is something new");
+}
+
+#[test]
+fn make_run_brings_its_icon_to_the_desktop_of_the_user_who_started_it() {
+    require_root!();
+    let bus = SystemBus::start();
+    let net = TestNet::new(Firewall::DropInput);
+    let desktop = Xfce::start(&bus);
+    let empty = desktop.screenshot(&bus, "run-empty");
+    // What `make run` does once it has built: its own bus, helper and tray, in the session of the user who ran sudo.
+    let program = Program::new(project().join("scripts/run.sh"))
+        .arg("--root")
+        .clean_env();
+    let program = program
+        .env("STARTER", ALICE.to_string())
+        .env("CARGO_TARGET_DIR", target());
+    let session = desktop.session.environment().iter();
+    let program = session.fold(program, |program, (name, value)| program.env(name, value));
+    let mut run = net
+        .victim
+        .inside(bus.inside(program))
+        .death_signal("TERM")
+        .start();
+    run.wait_for("attacks pop up on your desktop", LIMIT);
+    picture_that_differs(&desktop, &bus, "run", &empty, PANEL, ICON_PIXELS);
+    let ask = Program::new("dbus-send").args([
+        "--session",
+        "--print-reply",
+        "--dest=org.freedesktop.DBus",
+        "/",
+    ]);
+    let ask = ask.args([
+        "org.freedesktop.DBus.GetConnectionUnixUser",
+        &format!("string:{CONTROL_BUS_NAME}"),
+    ]);
+    let owner = desktop.session.program(&bus, ask).succeed();
+    assert!(
+        owner.contains(&format!("uint32 {ALICE}")),
+        "the tray is the user's own: {owner}"
+    );
+    assert_eq!(
+        run.stop().and_then(|status| status.code()),
+        Some(0),
+        "{}",
+        run.log()
+    );
 }

@@ -50,6 +50,12 @@ impl Session {
         format!("unix:path={}", self.path("run/bus").display())
     }
 
+    /// What leads a program to the session: DISPLAY, DBUS_SESSION_BUS_ADDRESS and the user's directories.
+    #[must_use]
+    pub fn environment(&self) -> &[(String, String)] {
+        &self.environment
+    }
+
     /// A program of the desktop's user, inside the desktop's session and the mount namespace of `bus`.
     #[must_use]
     pub fn program(&self, bus: &SystemBus, program: Program) -> Program {
