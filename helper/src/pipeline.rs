@@ -151,7 +151,11 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
         RELEASE_LIMIT,
         connection.release_name(names::HELPER_BUS_NAME),
     );
-    let (_, ()) = tokio::join!(release, capture.end());
+    // Where nft hangs its table is not waited for: it vanishes with its holder, which ends with us.
+    drop(tokio::join!(
+        release,
+        timeout(RELEASE_LIMIT * 2, capture.end())
+    ));
     ended
 }
 
