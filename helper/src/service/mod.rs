@@ -1,6 +1,6 @@
 //! The helper's object on the system bus: answers calls from what the other tasks know, and tells subscribers of alerts.
 //!
-//! A guarded call passes the [`gate`] and then polkit. Alerts are secrets of the machine: signals go to [`subscribers`] alone,
+//! A guarded call passes the gate and then polkit. Alerts are secrets of the machine: signals go to subscribers alone,
 //! each to its own connection, never to everybody.
 
 mod announcer;
