@@ -27,6 +27,7 @@ use crate::{
     bus::HelperEvent,
     config::Config,
     history::{Banner, Window, Wish},
+    picture::{self, Picture},
     say,
     session::{self, Command, News},
     text,
@@ -81,7 +82,6 @@ pub fn run(options: Options, config: Config) -> ExitCode {
         );
         return ExitCode::FAILURE;
     }
-    gtk::Window::set_default_icon_name(APP_ID);
     let mut event_loop: EventLoop<AppEvent> = EventLoopBuilder::with_user_event()
         .with_app_id(APP_ID)
         .build();
@@ -113,6 +113,18 @@ pub fn run(options: Options, config: Config) -> ExitCode {
     } else {
         ExitCode::FAILURE
     }
+}
+
+/// The program's picture where the icon theme does not have it, as where Wallwatch is not installed; windows get it here.
+fn own_picture() -> Option<Picture> {
+    if gtk::IconTheme::default().is_some_and(|theme| theme.has_icon(APP_ID)) {
+        gtk::Window::set_default_icon_name(APP_ID);
+        return None;
+    }
+    if let Ok(icon) = picture::pixbuf(picture::APP) {
+        gtk::Window::set_default_icon(&icon);
+    }
+    Picture::decode(picture::APP).ok()
 }
 
 /// What is known of the helper.
@@ -184,7 +196,7 @@ impl App {
         let proxy = self.proxy.clone();
         let listener =
             Box::new(move |news| proxy.send_event(AppEvent::Session(Box::new(news))).is_ok());
-        match session::start(self.config, listener) {
+        match session::start(self.config, own_picture(), listener) {
             Ok(commands) => self.session = Some(commands),
             Err(error) => {
                 say::warn(format_args!(

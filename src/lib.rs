@@ -4,8 +4,8 @@
 //! [`paths`] the user's files, [`say`] the lines on standard error. None of these needs a desktop.
 //!
 //! With the feature `tray` there is [`app`], the event loop where everything meets. Beside it, on a thread of its own, `session`
-//! takes the helper's events, shows them with [`popup`] and answers `control`, the object on the session bus; `tray` is the icon and
-//! `history` the window.
+//! takes the helper's events, shows them with `popup` and answers `control`, the object on the session bus; `tray` is the icon,
+//! `history` the window, and `picture` what both show.
 
 #[cfg(feature = "tray")]
 pub mod app;
@@ -18,7 +18,9 @@ mod history;
 pub mod paths;
 pub mod pause;
 #[cfg(feature = "tray")]
-pub mod popup;
+mod picture;
+#[cfg(feature = "tray")]
+mod popup;
 pub mod say;
 #[cfg(feature = "tray")]
 mod session;

@@ -23,6 +23,7 @@ use crate::{
     control::{self, Facts},
     paths,
     pause::Pause,
+    picture::Picture,
     popup::{Link, Outcome, Popups},
     say,
 };
@@ -70,9 +71,10 @@ pub(crate) enum News {
 /// Where the session tells its news; false when nobody listens any more.
 pub(crate) type Listener = Box<dyn Fn(News) -> bool + Send>;
 
-/// Starts the session on its thread.
+/// Starts the session on its thread. Popups show the picture, where there is one, in place of the icon theme's.
 pub(crate) fn start(
     config: Config,
+    picture: Option<Picture>,
     listener: Listener,
 ) -> std::io::Result<mpsc::UnboundedSender<Command>> {
     let (commands, receiver) = mpsc::unbounded_channel();
@@ -80,12 +82,11 @@ pub(crate) fn start(
         .enable_all()
         .build()?;
     let sender = commands.clone();
+    let picture = picture.map(Arc::new);
     std::thread::Builder::new()
         .name("session".to_owned())
         .spawn(move || {
-            runtime.block_on(
-                async move { Session::new(config, sender, listener).run(receiver).await },
-            );
+            runtime.block_on(Session::new(config, picture, sender, listener).run(receiver));
         })?;
     Ok(commands)
 }
@@ -106,14 +107,19 @@ struct Session {
 }
 
 impl Session {
-    fn new(config: Config, commands: mpsc::UnboundedSender<Command>, listener: Listener) -> Self {
+    fn new(
+        config: Config,
+        picture: Option<Arc<Picture>>,
+        commands: mpsc::UnboundedSender<Command>,
+        listener: Listener,
+    ) -> Self {
         let (links, new_links) = mpsc::unbounded_channel();
         Self {
             commands,
             listener,
             facts: Arc::default(),
             pause: Pause::load(paths::pause_file(), clock::now().0),
-            popups: Popups::new(config.popup_from),
+            popups: Popups::new(config.popup_from, picture),
             control: None,
             bus_was_lost: false,
             links,

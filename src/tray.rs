@@ -3,11 +3,12 @@
 //! The icon is a StatusNotifierItem, so the panel draws it and its menu. Every change is a message to the panel, so [`Tray::show`]
 //! sends what differs from what is shown and nothing else; who calls it keeps to once a second.
 
-use gtk::gdk_pixbuf::Pixbuf;
 use tray_icon::{
     Icon, TrayIcon, TrayIconBuilder,
     menu::{Menu, MenuId, MenuItem, PredefinedMenuItem, Submenu},
 };
+
+use crate::picture::Picture;
 
 /// The item's id; constant, because panels remember by it whether the user hid the icon.
 const ID: &str = "wallwatch";
@@ -48,23 +49,12 @@ impl State {
     }
 
     fn icon(self) -> Result<Icon, Error> {
-        let pixels = Pixbuf::from_read(std::io::Cursor::new(self.png()))?;
-        let (width, height) = (
-            pixels.width().unsigned_abs(),
-            pixels.height().unsigned_abs(),
-        );
-        // A row may be padded up to the rowstride; the last one is not.
-        let (row, stride) = (
-            width as usize * 4,
-            pixels.rowstride().unsigned_abs() as usize,
-        );
-        let bytes = pixels.read_pixel_bytes();
-        let rgba = bytes
-            .chunks(stride)
-            .flat_map(|line| line.iter().take(row))
-            .copied()
-            .collect();
-        Ok(Icon::from_rgba(rgba, width, height)?)
+        let picture = Picture::decode(self.png())?;
+        Ok(Icon::from_rgba(
+            picture.rgba,
+            picture.width,
+            picture.height,
+        )?)
     }
 }
 

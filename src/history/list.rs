@@ -7,15 +7,15 @@ use wallwatch_dbus::{Alert, Severity};
 
 use crate::text;
 
-/// The columns that are seen, in the order of the store: title, and the width in characters (of the widest usual text).
+/// The columns that are seen, in the order of the store: title, and width in characters of an average width, with room for bold type.
 const COLUMNS: [(&str, i32); 7] = [
-    ("Time", 19),
-    ("Severity", 8),
-    ("Source", 22),
-    ("What", 22),
-    ("Ports", 16),
-    ("Packets", 8),
-    ("Verdict", 22),
+    ("Time", 23),
+    ("Severity", 9),
+    ("Source", 20),
+    ("What", 25),
+    ("Ports", 14),
+    ("Packets", 9),
+    ("Verdict", 23),
 ];
 
 /// Behind the columns that are seen: the incident, the time it is sorted by, the details and the weight of the type.
@@ -61,7 +61,7 @@ impl List {
                 "weight",
                 i32::try_from(WEIGHT).unwrap_or_default(),
             );
-            column.set_expand(title == "What");
+            column.set_expand(title == "Source");
             view.append_column(&column);
         }
         if let Some(accessible) = view.accessible() {

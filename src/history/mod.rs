@@ -8,7 +8,7 @@ mod list;
 use std::{cell::Cell, collections::BTreeMap, rc::Rc};
 
 use gtk::{gdk, glib, pango, prelude::*};
-use wallwatch_dbus::{Alert, names::APP_ID};
+use wallwatch_dbus::Alert;
 
 use crate::text;
 use list::List;
@@ -36,7 +36,9 @@ pub(crate) struct Window {
     frame: gtk::ApplicationWindow,
     /// Is it dropped, so that closing destroys it?
     ending: Rc<Cell<bool>>,
-    banner: gtk::Label,
+    banner: gtk::InfoBar,
+    /// What it says.
+    words: gtk::Label,
     stack: gtk::Stack,
     empty: gtk::Label,
     list: List,
@@ -52,10 +54,11 @@ impl Window {
     pub(crate) fn open(app: &gtk::Application, wish: impl Fn(Wish) + Clone + 'static) -> Self {
         let window = gtk::ApplicationWindow::new(app);
         window.set_title("Wallwatch");
-        window.set_default_size(980, 560);
-        window.set_icon_name(Some(APP_ID));
-        let banner = label();
-        banner.set_selectable(true);
+        window.set_default_size(1040, 560);
+        let words = label();
+        words.set_selectable(true);
+        let banner = gtk::InfoBar::new();
+        banner.content_area().add(&words);
         let empty = label();
         empty.set_xalign(0.5);
         empty.set_justify(gtk::Justification::Center);
@@ -82,6 +85,7 @@ impl Window {
             frame: window,
             ending,
             banner,
+            words,
             stack,
             empty,
             list,
@@ -102,6 +106,9 @@ impl Window {
         self.frame.show_all();
         self.list.select_first();
         self.show_page();
+        // Not the words above it, which would be marked as selected.
+        self.list.widget().grab_focus();
+        self.words.select_region(0, 0);
     }
 
     /// Shows an alert anew.
@@ -125,13 +132,12 @@ impl Window {
 
     /// Says whether Wallwatch is watching.
     pub(crate) fn show_banner(&self, banner: &Banner) {
-        self.banner.set_text(&banner.words);
-        let style = self.banner.style_context();
-        if banner.alarming {
-            style.add_class("error");
+        self.words.set_text(&banner.words);
+        self.banner.set_message_type(if banner.alarming {
+            gtk::MessageType::Warning
         } else {
-            style.remove_class("error");
-        }
+            gtk::MessageType::Other
+        });
         self.empty.set_text(&if banner.alarming {
             banner.words.clone()
         } else {

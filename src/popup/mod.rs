@@ -7,7 +7,10 @@
 mod incident;
 mod server;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::{
+    collections::{BTreeMap, BTreeSet, VecDeque},
+    sync::Arc,
+};
 
 use tokio::{
     task::JoinSet,
@@ -15,9 +18,9 @@ use tokio::{
 };
 use wallwatch_dbus::{Alert, Severity};
 
-use crate::say;
+use crate::{picture::Picture, say};
 use incident::{Content, Incident};
-pub use server::Link;
+pub(crate) use server::Link;
 use server::{Answer, Capabilities, Signal};
 
 /// So many incidents are remembered; the oldest are forgotten first.
@@ -31,7 +34,7 @@ const STALE_AFTER: Duration = Duration::from_secs(300);
 
 /// What comes out of the popups.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     /// The user wants to see this incident.
     Show(u64),
     /// The user wants no popups for a while.
@@ -44,9 +47,11 @@ pub enum Outcome {
 
 /// All popups.
 #[derive(Debug)]
-pub struct Popups {
+pub(crate) struct Popups {
     /// The least severity that pops up.
     from: Severity,
+    /// What popups show where the icon theme does not have the program's icon.
+    picture: Option<Arc<Picture>>,
     link: Option<Link>,
     /// What the server can; none until it was asked.
     capabilities: Option<Capabilities>,
@@ -67,11 +72,12 @@ pub struct Popups {
 }
 
 impl Popups {
-    /// No popups yet.
+    /// No popups yet. With a picture, they show it in place of the icon theme's.
     #[must_use]
-    pub fn new(from: Severity) -> Self {
+    pub(crate) fn new(from: Severity, picture: Option<Arc<Picture>>) -> Self {
         Self {
             from,
+            picture,
             link: None,
             capabilities: None,
             asking: false,
@@ -86,13 +92,13 @@ impl Popups {
     }
 
     /// Takes a new connection to the session bus.
-    pub fn connect(&mut self, link: Link) {
+    pub(crate) fn connect(&mut self, link: Link) {
         self.link = Some(link);
         self.server_changed();
     }
 
     /// An incident was raised or changed.
-    pub fn alert(&mut self, alert: &Alert) {
+    pub(crate) fn alert(&mut self, alert: &Alert) {
         if !alert.popup || alert.severity() < self.from {
             return;
         }
@@ -107,7 +113,7 @@ impl Popups {
     }
 
     /// An incident that the user knows already, or was not to see: it pops up only when it gets worse.
-    pub fn known(&mut self, alert: &Alert) {
+    pub(crate) fn known(&mut self, alert: &Alert) {
         if !self.incidents.contains_key(&alert.id) {
             self.forget_oldest();
             self.order.push_back(alert.id);
@@ -117,14 +123,14 @@ impl Popups {
     }
 
     /// Drops what was not shown yet, because a pause began.
-    pub fn hold(&mut self) {
+    pub(crate) fn hold(&mut self) {
         for incident in self.incidents.values_mut() {
             incident.drop_wanted();
         }
     }
 
     /// Works until there is something to tell. Nothing is lost if the future is dropped.
-    pub async fn next(&mut self) -> Outcome {
+    pub(crate) async fn next(&mut self) -> Outcome {
         loop {
             let wake = self.send_due();
             let outcome = tokio::select! {
@@ -173,7 +179,8 @@ impl Popups {
                     break;
                 };
                 if let Some((content, replaces)) = incident.take(now) {
-                    let notification = server::notification(&content, capabilities);
+                    let notification =
+                        server::notification(&content, capabilities, self.picture.clone());
                     self.calls.spawn(server::notify(
                         link.connection().clone(),
                         self.generation,
@@ -324,7 +331,7 @@ impl Popups {
 
     /// The incidents whose popups were on the screen.
     #[must_use]
-    pub fn shown(&self) -> BTreeSet<u64> {
+    pub(crate) fn shown(&self) -> BTreeSet<u64> {
         self.incidents
             .iter()
             .filter(|(_, incident)| incident.was_shown())

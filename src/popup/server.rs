@@ -1,6 +1,6 @@
 //! The notification server as the Desktop Notifications Specification 1.2 describes it, over one connection.
 
-use std::collections::HashMap;
+use std::{collections::HashMap, sync::Arc};
 
 use futures_lite::StreamExt as _;
 use notify_rust::{Hint, Notification, Timeout, Urgency};
@@ -12,7 +12,7 @@ use zbus::{
 };
 
 use super::incident::Content;
-use crate::text;
+use crate::{picture::Picture, text};
 
 /// The server's name, path and interface.
 const NAME: &str = "org.freedesktop.Notifications";
@@ -28,7 +28,7 @@ const CLOSED_BY_USER: u32 = 2;
 
 /// The long-lived connection, and what the server says on it.
 #[derive(Debug)]
-pub struct Link {
+pub(crate) struct Link {
     connection: Connection,
     signals: SignalStream<'static>,
     owners: OwnerChangedStreamDebug,
@@ -45,7 +45,7 @@ impl std::fmt::Debug for OwnerChangedStreamDebug {
 
 impl Link {
     /// Listens to the server on this connection, before anything is sent to it.
-    pub async fn new(connection: Connection) -> zbus::Result<Self> {
+    pub(crate) async fn new(connection: Connection) -> zbus::Result<Self> {
         let proxy: Proxy<'static> = zbus::proxy::Builder::new(&connection)
             .destination(NAME)
             .path(PATH)
@@ -172,10 +172,16 @@ pub(super) async fn ask_capabilities(connection: Connection, generation: u64) ->
 pub(super) struct Made {
     content: Content,
     notification: Notification,
+    /// The picture, where the icon theme has none of ours.
+    picture: Option<Arc<Picture>>,
 }
 
 /// Makes the notification that says this to a server that can that.
-pub(super) fn notification(content: &Content, capabilities: Capabilities) -> Made {
+pub(super) fn notification(
+    content: &Content,
+    capabilities: Capabilities,
+    picture: Option<Arc<Picture>>,
+) -> Made {
     let mut notification = Notification::new();
     // The summary is plain text everywhere; the body is markup where the server says so.
     let body = if capabilities.markup {
@@ -209,6 +215,7 @@ pub(super) fn notification(content: &Content, capabilities: Capabilities) -> Mad
     Made {
         content: content.clone(),
         notification,
+        picture,
     }
 }
 
@@ -223,8 +230,12 @@ pub(super) async fn notify(
     let Made {
         content,
         notification: n,
+        picture,
     } = made;
-    let hints: HashMap<&str, Variant<'_>> = n.hints.iter().map(Into::into).collect();
+    let mut hints: HashMap<&str, Variant<'_>> = n.hints.iter().map(Into::into).collect();
+    if let Some(picture) = &picture {
+        hints.insert("image-data", image_data(picture));
+    }
     let arguments = (
         &n.appname,
         replaces,
@@ -248,6 +259,22 @@ pub(super) async fn notify(
             error,
         },
     }
+}
+
+/// A picture as the hint `image-data` has it (specification, section "Icons and Images"): width, height, bytes in a row, alpha, bits in
+/// a sample, samples in a pixel, and the bytes.
+fn image_data(picture: &Picture) -> Variant<'static> {
+    let size = |pixels: u32| i32::try_from(pixels).unwrap_or_default();
+    let (width, height) = (size(picture.width), size(picture.height));
+    Variant::new((
+        width,
+        height,
+        width * 4,
+        true,
+        8_i32,
+        4_i32,
+        picture.rgba.clone(),
+    ))
 }
 
 /// Calls the server and waits for its answer, but not for ever.
