@@ -6,7 +6,7 @@
 use std::{borrow::Cow, fmt::Write as _};
 
 use jiff::{Timestamp, tz::TimeZone};
-use wallwatch_dbus::{Alert, Family, Kind, Severity, SourceHealth, Verdict};
+use wallwatch_dbus::{Alert, Kind, Severity, SourceHealth, Verdict};
 
 /// Text of strangers is shown up to this many characters.
 pub const MAX_SHOWN: usize = 200;
@@ -372,24 +372,6 @@ pub const fn terminal_colour(severity: Severity) -> &'static str {
         Severity::Medium => "33",
         Severity::High => "31",
         Severity::Critical => "1;31",
-    }
-}
-
-/// A family in a word or two, for lists of what an attacker tried.
-#[must_use]
-pub const fn family(family: Family) -> &'static str {
-    match family {
-        Family::TcpProbe => "TCP ports",
-        Family::TcpStealth => "TCP stealth probes",
-        Family::Udp => "UDP ports",
-        Family::Sctp => "SCTP ports",
-        Family::IpProtocol => "IP protocols",
-        Family::Icmp => "ICMP",
-        Family::Flood => "floods",
-        Family::BruteForce => "log-ins",
-        Family::Signature => "known attacks",
-        Family::Lan => "LAN services",
-        Family::Other => "other",
     }
 }
 
