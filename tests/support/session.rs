@@ -50,7 +50,7 @@ impl Session {
         format!("unix:path={}", self.path("run/bus").display())
     }
 
-    /// What leads a program to the session: DISPLAY, DBUS_SESSION_BUS_ADDRESS and the user's directories.
+    /// What leads a program to the session: `DISPLAY`, `DBUS_SESSION_BUS_ADDRESS` and the user's directories.
     #[must_use]
     pub fn environment(&self) -> &[(String, String)] {
         &self.environment

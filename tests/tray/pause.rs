@@ -26,7 +26,7 @@ impl Asker {
         let background = Background::start();
         let connection = background
             .run(connection::Builder::address(cast.stage.session.address().as_str()).build())
-            .unwrap();
+            .expect("the private session bus takes a connection");
         Self {
             connection,
             background,
