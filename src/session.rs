@@ -35,8 +35,8 @@ pub(crate) const SHORT_PAUSE: u64 = 3600;
 /// The first pause before the next try to reach the session bus; each further one is twice as long, up to the last.
 const FIRST_RETRY: Duration = Duration::from_secs(1);
 const LAST_RETRY: Duration = Duration::from_secs(60);
-/// A longer timer than this is set again when it ran out, so that a computer that slept meanwhile is not late.
-const LONGEST_TIMER: Duration = Duration::from_secs(3600);
+/// A longer timer than this is set again when it ran out, because timers sleep with the computer and the pause does not.
+const LONGEST_TIMER: Duration = Duration::from_secs(60);
 /// Whoever was asked to end has so long to do it.
 const END_LIMIT: Duration = Duration::from_secs(2);
 
@@ -91,6 +91,24 @@ pub(crate) fn start(
     Ok(commands)
 }
 
+/// What a timer rings for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Rings {
+    /// The time is over.
+    ForTheEnd,
+    /// It is not, but it is time to look at the clock again.
+    ToLookAgain,
+}
+
+/// After which time a timer rings, and for what, where so much of a pause is left.
+const fn next_ring(left: Duration) -> (Duration, Rings) {
+    if left.as_secs() >= LONGEST_TIMER.as_secs() {
+        (LONGEST_TIMER, Rings::ToLookAgain)
+    } else {
+        (left, Rings::ForTheEnd)
+    }
+}
+
 /// The session.
 struct Session {
     commands: mpsc::UnboundedSender<Command>,
@@ -138,7 +156,8 @@ impl Session {
             let alive = tokio::select! {
                 Some(event) = helper.recv() => {
                     self.popup(&event);
-                    (self.listener)(News::Helper(Box::new(event)))
+                    // A pause that was over by the clock ended just now.
+                    self.pause_changed().await && (self.listener)(News::Helper(Box::new(event)))
                 }
                 outcome = self.popups.next() => self.outcome(outcome).await,
                 Some((connection, link)) = self.new_links.recv() => {
@@ -152,14 +171,14 @@ impl Session {
                     timer = self.pause_timer();
                     alive
                 }
-                () = &mut timer => {
-                    // By this clock the pause is over, even if the clock on the wall went back.
-                    if self.pause.remaining(clock::now().0).is_some_and(|left| left <= LONGEST_TIMER) {
-                        self.pause.end();
+                rings = &mut timer => {
+                    match rings {
+                        // By this clock the pause is over, even if the clock on the wall went back.
+                        Rings::ForTheEnd => self.pause.end(),
+                        Rings::ToLookAgain => _ = self.pause.holds(clock::now().0),
                     }
-                    self.pause_changed().await;
                     timer = self.pause_timer();
-                    true
+                    self.pause_changed().await
                 }
                 () = &mut end => {
                     (self.listener)(News::Quit);
@@ -245,9 +264,15 @@ impl Session {
     }
 
     /// Runs out when the pause ends, or when it is time to look again.
-    fn pause_timer(&self) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+    fn pause_timer(&self) -> Pin<Box<dyn Future<Output = Rings> + Send>> {
         match self.pause.remaining(clock::now().0) {
-            Some(left) => Box::pin(time::sleep(left.min(LONGEST_TIMER))),
+            Some(left) => {
+                let (after, rings) = next_ring(left);
+                Box::pin(async move {
+                    time::sleep(after).await;
+                    rings
+                })
+            }
             None => Box::pin(std::future::pending()),
         }
     }
@@ -308,5 +333,18 @@ async fn asked_to_end() {
     tokio::select! {
         _ = term.recv() => {}
         _ = int.recv() => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_timer_ends_a_pause_only_where_it_covered_the_rest_of_it() {
+        let half = LONGEST_TIMER / 2;
+        assert_eq!(next_ring(half), (half, Rings::ForTheEnd));
+        let long = LONGEST_TIMER + half;
+        assert_eq!(next_ring(long), (LONGEST_TIMER, Rings::ToLookAgain));
     }
 }
