@@ -374,7 +374,7 @@ impl App {
         let paused = self.paused_until != 0;
         let (state, tooltip) = match &self.helper {
             Helper::Blind(words) => (State::Blind, words.clone()),
-            _ if paused => (State::Paused, text::paused(self.paused_until)),
+            _ if paused => (State::Paused, text::paused(self.paused_until, now)),
             Helper::Unknown => (State::Blind, "Wallwatch asks its helper.".to_owned()),
             Helper::Watching if self.new.is_empty() => (
                 State::Watching,
@@ -409,7 +409,7 @@ impl App {
                 alarming: false,
             },
             Helper::Watching if self.paused_until != 0 => Banner {
-                words: text::paused(self.paused_until),
+                words: text::paused(self.paused_until, clock::now().0),
                 alarming: false,
             },
             Helper::Watching => Banner {

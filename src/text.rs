@@ -16,6 +16,8 @@ const ELLIPSIS: char = '\u{2026}';
 
 /// Microseconds in a second.
 const SECOND: i64 = 1_000_000;
+/// Microseconds in a day.
+const DAY: i64 = 86_400 * SECOND;
 
 /// Can this character reorder, hide or end what stands around it?
 ///
@@ -175,17 +177,18 @@ pub fn title(alert: &Alert) -> String {
     }
 }
 
+/// How many sources there are, as far as they are known.
+fn source_count(alert: &Alert) -> u64 {
+    alert.source_count.max(alert.sources.len() as u64)
+}
+
 /// Who attacks: the source, or how many there are.
 #[must_use]
 pub fn who(alert: &Alert) -> Cow<'_, str> {
-    match alert.sources.as_slice() {
-        [] => Cow::Borrowed("Somebody"),
-        [source] if alert.source_count <= 1 => sanitize(source),
-        _ => Cow::Owned(count(
-            alert.source_count.max(alert.sources.len() as u64),
-            "address",
-            "addresses",
-        )),
+    match (source_count(alert), alert.sources.as_slice()) {
+        (0 | 1, [source]) => sanitize(source),
+        (0 | 1, _) => Cow::Borrowed("Somebody"),
+        (many, _) => Cow::Owned(count(many, "address", "addresses")),
     }
 }
 
@@ -257,27 +260,68 @@ const fn doing(kind: Kind, closed: bool) -> &'static str {
     }
 }
 
-/// How much was tried, and in which time: "1,000 ports in 2 s".
-fn extent(alert: &Alert) -> String {
-    let what = if alert.port_count > 0 {
-        count(alert.port_count, "port", "ports")
-    } else {
-        count(alert.packets, "packet", "packets")
+/// What the attackers do, where [`doing`] says what one does.
+fn doing_together(doing: &str) -> String {
+    let plural = |(verb, rest): (&str, &str)| {
+        let verb = match verb {
+            "is" => "are",
+            "answers" => "answer",
+            "claims" => "claim",
+            // The past has one form.
+            other => other,
+        };
+        format!("{verb} {rest}")
     };
-    format!(
-        "{what} in {}",
-        span(alert.last_seen.saturating_sub(alert.first_seen))
+    doing
+        .split_once(' ')
+        .map_or_else(|| doing.to_owned(), plural)
+}
+
+/// Is this a kind that the number of ports tells the size of? A flood or a log-in attempt is many packets to one port.
+const fn is_about_ports(kind: Option<Kind>) -> bool {
+    matches!(
+        kind,
+        None | Some(
+            Kind::TcpSynScan
+                | Kind::TcpConnectScan
+                | Kind::TcpFinScan
+                | Kind::TcpNullScan
+                | Kind::TcpXmasScan
+                | Kind::TcpMaimonScan
+                | Kind::TcpAckScan
+                | Kind::TcpBadFlags
+                | Kind::UdpScan
+                | Kind::SctpScan
+                | Kind::DistributedScan
+        )
     )
 }
 
-/// What became of the packets, as a sentence.
-const fn outcome(verdict: Verdict) -> &'static str {
-    match verdict {
-        Verdict::Dropped => "Your firewall stopped all of them.",
-        Verdict::Passed => "All of them reached this computer.",
-        Verdict::Mixed => "Your firewall stopped some of them, others reached this computer.",
-        Verdict::Unknown => "What became of them is not known.",
-    }
+/// How much was tried and in which time ("1,000 ports in 2 s"), and what became of it, as a sentence that refers to that.
+fn extent_and_outcome(alert: &Alert) -> String {
+    let (n, what) = if alert.port_count > 0 && is_about_ports(alert.kind()) {
+        (alert.port_count, count(alert.port_count, "port", "ports"))
+    } else {
+        (alert.packets, count(alert.packets, "packet", "packets"))
+    };
+    let (all, it) = match n {
+        1 if alert.packets <= 1 => ("it", "it"),
+        1 => ("every packet", "the packets"),
+        _ => ("all of them", "them"),
+    };
+    let outcome = match alert.verdict() {
+        Verdict::Dropped => format!("Your firewall stopped {all}."),
+        Verdict::Passed => {
+            let (first, rest) = all.split_at(1);
+            format!("{}{rest} reached this computer.", first.to_uppercase())
+        }
+        Verdict::Mixed => {
+            "Your firewall stopped some of the packets, others reached this computer.".to_owned()
+        }
+        Verdict::Unknown => format!("What became of {it} is not known."),
+    };
+    let time = span(alert.last_seen.saturating_sub(alert.first_seen));
+    format!("{what} in {time}. {outcome}")
 }
 
 /// What became of the packets, in a word or three, for a column of a list.
@@ -304,17 +348,12 @@ pub fn sentence(alert: &Alert) -> String {
         None if alert.closed => "attacked this computer",
         None => "is attacking this computer",
     };
-    // A plural needs the plural of its verb.
-    let doing = if alert.source_count > 1 {
-        doing.replacen("is ", "are ", 1)
+    let doing = if source_count(alert) > 1 {
+        Cow::Owned(doing_together(doing))
     } else {
-        doing.to_owned()
+        Cow::Borrowed(doing)
     };
-    format!(
-        "{who} {doing}: {}. {}",
-        extent(alert),
-        outcome(alert.verdict())
-    )
+    format!("{who} {doing}: {}", extent_and_outcome(alert))
 }
 
 /// The same for somebody who knows networks: kind, tool, ports and interface.
@@ -392,25 +431,40 @@ pub fn tooltip_watching(last: Option<&Alert>, new: usize, now: i64) -> String {
 
 /// The tray's tooltip, and the window's line, while popups are paused. `until` is in microseconds since 1970, `i64::MAX` without end.
 #[must_use]
-pub fn paused(until: i64) -> String {
+pub fn paused(until: i64, now: i64) -> String {
     if until == i64::MAX {
-        "Popups are paused until you resume. History goes on.".to_owned()
-    } else {
-        format!(
-            "Popups are paused; they resume at {}. History goes on.",
-            time_of_day(until)
-        )
+        return "Popups are paused until you resume. History goes on.".to_owned();
     }
+    // A time of day alone names the next one.
+    let when = if until.saturating_sub(now) < DAY {
+        time_of_day(until)
+    } else {
+        date_time(until)
+    };
+    format!("Popups are paused; they resume at {when}. History goes on.")
+}
+
+/// That only a part is watched, why, and what mends it.
+#[must_use]
+pub fn partly_watching(reason: &str, mend: &str) -> String {
+    trouble("Watching only in part", reason, mend)
 }
 
 /// That nothing is watched, why, and what mends it.
 #[must_use]
 pub fn not_watching(reason: &str, mend: &str) -> String {
-    let mut text = "Not watching".to_owned();
-    if !reason.is_empty() {
-        _ = write!(text, ": {}", sanitize(reason));
-    }
+    trouble("Not watching", reason, mend)
+}
+
+/// What is wrong, why (a sentence, or empty), and what mends it (or empty).
+fn trouble(what: &str, reason: &str, mend: &str) -> String {
+    let mut text = if reason.is_empty() {
+        format!("{what}.")
+    } else {
+        format!("{what}: {}", sanitize(reason))
+    };
     if !mend.is_empty() {
+        // Writing to a String cannot fail.
         _ = write!(text, " To mend it: {}", sanitize(mend));
     }
     text
@@ -515,6 +569,117 @@ mod tests {
             sentence(&alert).starts_with("4,000 addresses are trying the doors"),
             "{}",
             sentence(&alert)
+        );
+    }
+
+    #[test]
+    fn several_sources_take_the_plural_and_nothing_else_changes() {
+        for kind in Kind::ALL.iter().filter(|kind| **kind != Kind::Test) {
+            for closed in [false, true] {
+                let one = Alert {
+                    kind: kind.to_string(),
+                    closed,
+                    ..scan(Verdict::Unknown)
+                };
+                let two = Alert {
+                    sources: vec!["192.0.2.1".to_owned(), "192.0.2.2".to_owned()],
+                    source_count: 2,
+                    ..one.clone()
+                };
+                let (one, two) = (sentence(&one), sentence(&two));
+                let one = one.strip_prefix("192.168.1.66 ").unwrap();
+                let two = two.strip_prefix("2 addresses ").unwrap();
+                let (verb, rest) = one.split_once(' ').unwrap();
+                let plural = match verb {
+                    "is" => "are",
+                    "answers" => "answer",
+                    "claims" => "claim",
+                    past => past,
+                };
+                assert_eq!(two, format!("{plural} {rest}"), "{kind}");
+            }
+        }
+        let nobody_listed = Alert {
+            sources: Vec::new(),
+            source_count: 2,
+            ..scan(Verdict::Unknown)
+        };
+        assert!(sentence(&nobody_listed).starts_with("2 addresses are trying"));
+    }
+
+    #[test]
+    fn the_outcome_refers_to_what_was_counted() {
+        let words = |kind: Kind, port_count, packets, verdict| {
+            let alert = Alert {
+                kind: kind.to_string(),
+                port_count,
+                packets,
+                ..scan(verdict)
+            };
+            sentence(&alert).split_once(": ").unwrap().1.to_owned()
+        };
+        for (kind, ports, packets, verdict, expected) in [
+            (
+                Kind::TcpSynScan,
+                4,
+                9,
+                Verdict::Passed,
+                "4 ports in 2 s. All of them reached this computer.",
+            ),
+            (
+                Kind::TcpXmasScan,
+                1,
+                9,
+                Verdict::Dropped,
+                "1 port in 2 s. Your firewall stopped every packet.",
+            ),
+            (
+                Kind::TcpXmasScan,
+                1,
+                9,
+                Verdict::Passed,
+                "1 port in 2 s. Every packet reached this computer.",
+            ),
+            (
+                Kind::Land,
+                0,
+                1,
+                Verdict::Unknown,
+                "1 packet in 2 s. What became of it is not known.",
+            ),
+            (
+                Kind::BruteForce,
+                1,
+                50,
+                Verdict::Passed,
+                "50 packets in 2 s. All of them reached this computer.",
+            ),
+            (
+                Kind::SynFlood,
+                1,
+                5000,
+                Verdict::Mixed,
+                "5,000 packets in 2 s. Your firewall stopped some of the packets, others reached this computer.",
+            ),
+        ] {
+            assert_eq!(words(kind, ports, packets, verdict), expected, "{kind}");
+        }
+    }
+
+    #[test]
+    fn a_pause_of_days_names_the_day() {
+        let now = 1_763_769_600 * SECOND;
+        assert!(paused(now + SECOND, now).contains(&format!("at {}.", time_of_day(now + SECOND))));
+        assert!(paused(now + 2 * DAY, now).contains(&date_time(now + 2 * DAY)));
+        assert!(paused(i64::MAX, now).contains("until you resume"));
+    }
+
+    #[test]
+    fn trouble_is_told_in_sentences() {
+        assert_eq!(not_watching("", ""), "Not watching.");
+        assert_eq!(
+            not_watching("nft is missing.", "sudo apt-get install nftables"),
+            "Not watching: nft is missing. To mend it: sudo apt-get install nftables"
         );
     }
 

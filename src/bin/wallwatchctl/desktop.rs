@@ -2,6 +2,7 @@
 
 use wallwatch::text;
 use wallwatch_dbus::ControlProxy;
+use wallwatch_helper::clock;
 use zbus::Connection;
 
 use crate::{error::Error, print::Printer};
@@ -25,7 +26,7 @@ pub(crate) async fn pause(seconds: u64, printer: &mut Printer) -> Result<(), Err
     if printer.json() {
         return printer.line(&serde_json::json!({ "paused_until": until }).to_string());
     }
-    printer.note(&text::paused(until))
+    printer.note(&text::paused(until, clock::now().0))
 }
 
 /// `resume`: popups again.
