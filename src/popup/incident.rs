@@ -34,13 +34,15 @@ pub(super) struct Incident {
     place: Place,
     /// What it shall say and has not said yet.
     wanted: Option<Content>,
-    /// When it was first wanted.
+    /// Since when there is something that is not shown, be it wanted or in flight.
     wanted_at: Option<Instant>,
     /// What was sent last.
     sent: Option<Content>,
     sent_at: Option<Instant>,
     /// Is a call in flight?
     in_flight: bool,
+    /// Is what is in flight not to be said again, should the call fail?
+    once_only: bool,
     /// Was it ever on the screen?
     was_shown: bool,
 }
@@ -57,18 +59,29 @@ impl Incident {
     /// The incident is now so.
     pub(super) fn want(&mut self, alert: &Alert, now: Instant) {
         let content = super::content(alert);
-        let wanted = match self.place {
-            Place::ClosedByUser => false,
-            Place::Gone(severity) => content.severity > severity,
-            Place::Nowhere | Place::Shown(_) => {
-                self.sent.as_ref() != Some(&content) || self.place == Place::Nowhere
-            }
-        };
-        if wanted {
+        if self.is_news(&content) {
             self.wanted = Some(content);
             self.wanted_at.get_or_insert(now);
         } else {
-            self.drop_wanted();
+            self.wanted = None;
+            self.settle();
+        }
+    }
+
+    /// Forgets since when something is not shown, where everything is.
+    const fn settle(&mut self) {
+        if self.wanted.is_none() && !self.in_flight {
+            self.wanted_at = None;
+        }
+    }
+
+    /// Would this tell the user more than the popup, or its absence, does?
+    fn is_news(&self, content: &Content) -> bool {
+        match self.place {
+            Place::ClosedByUser => false,
+            Place::Gone(severity) => content.severity > severity,
+            Place::Nowhere => true,
+            Place::Shown(_) => self.sent.as_ref() != Some(content),
         }
     }
 
@@ -77,10 +90,11 @@ impl Incident {
         self.wanted.is_some()
     }
 
-    /// What it had to say is not to be said.
+    /// What it has to say is not to be said, nor said again.
     pub(super) fn drop_wanted(&mut self) {
         self.wanted = None;
         self.wanted_at = None;
+        self.once_only = self.in_flight;
     }
 
     /// When it may be sent; none where there is nothing to send, or a call is in flight.
@@ -94,8 +108,8 @@ impl Incident {
     /// Takes what is to be sent, with the id of the popup it replaces (0: a new one).
     pub(super) fn take(&mut self, now: Instant) -> Option<(Content, u32)> {
         let content = self.wanted.take()?;
-        self.wanted_at = None;
         self.in_flight = true;
+        self.once_only = false;
         self.sent_at = Some(now);
         self.sent = Some(content.clone());
         let replaces = match self.place {
@@ -108,21 +122,25 @@ impl Incident {
     /// The server shows it, under this id; none where that server is gone already. Is it the first time?
     pub(super) fn shown(&mut self, popup: Option<u32>) -> bool {
         self.in_flight = false;
-        // Between the call and its answer the user cannot have closed a popup that was not there.
-        self.place = popup.map_or(Place::Nowhere, Place::Shown);
+        self.settle();
+        // A popup that the user closed while it was being replaced stays closed for what comes next.
+        if self.place != Place::ClosedByUser {
+            self.place = popup.map_or(Place::Nowhere, Place::Shown);
+        }
         !std::mem::replace(&mut self.was_shown, true)
     }
 
-    /// The server did not show it: it shall be said again, as a new popup, unless there is something newer.
+    /// The server did not show it: it shall be said again, as a new popup, unless there is something newer or it is no news now.
     pub(super) fn failed(&mut self, content: Content) {
         self.in_flight = false;
         self.sent = None;
+        self.sent_at = None;
         if matches!(self.place, Place::Shown(_)) {
             self.place = Place::Nowhere;
         }
-        self.wanted.get_or_insert(content);
-        self.wanted_at = self.wanted_at.or(self.sent_at.take());
-        self.sent_at = None;
+        let again = Some(content).filter(|content| !self.once_only && self.is_news(content));
+        self.wanted = self.wanted.take().or(again);
+        self.settle();
     }
 
     /// Is this the id of its popup?
@@ -247,5 +265,51 @@ mod tests {
             content.body
         );
         assert_eq!(replaces, 0);
+    }
+
+    #[test]
+    fn a_popup_that_fails_again_and_again_is_as_old_as_its_first_try() {
+        let start = Instant::now();
+        let mut incident = Incident::default();
+        incident.want(&alert(3, 1), start);
+        for seconds in [0, 2, 4] {
+            let (content, _) = incident.take(start + Duration::from_secs(seconds)).unwrap();
+            incident.failed(content);
+        }
+        assert_eq!(incident.due(), Some(start));
+    }
+
+    #[test]
+    fn a_call_in_flight_that_fails_when_a_pause_began_is_not_made_again() {
+        let start = Instant::now();
+        let mut incident = Incident::default();
+        incident.want(&alert(3, 1), start);
+        let (content, _) = incident.take(start).unwrap();
+        incident.drop_wanted();
+        incident.failed(content);
+        assert!(!incident.wants());
+        incident.want(&alert(3, 2), start);
+        assert!(incident.wants(), "after the pause there is news");
+    }
+
+    #[test]
+    fn an_update_that_dies_with_its_server_does_not_pop_up_on_the_next_one() {
+        let (mut incident, start) = shown();
+        incident.want(&alert(3, 2), start);
+        let (content, _) = incident.take(start + BETWEEN_UPDATES).unwrap();
+        incident.forget_popup();
+        incident.failed(content);
+        assert!(!incident.wants());
+    }
+
+    #[test]
+    fn what_the_user_closes_while_it_is_replaced_stays_closed() {
+        let (mut incident, start) = shown();
+        incident.want(&alert(3, 2), start);
+        incident.take(start + BETWEEN_UPDATES).unwrap();
+        incident.closed(true);
+        incident.shown(Some(7));
+        incident.want(&alert(3, 3), start);
+        assert!(!incident.wants());
     }
 }
