@@ -24,7 +24,8 @@ if [ "$(id -u)" != 0 ]; then
         exit 1
     fi
     triple=$(rustc -vV | sed -n 's/^host: //p' | tr a-z- A-Z_)
-    export "CARGO_TARGET_${triple}_RUNNER=$PWD/scripts/as-root.sh"
+    # Relative, because cargo takes what stands behind a space in it for an argument.
+    export "CARGO_TARGET_${triple}_RUNNER=scripts/as-root.sh"
 fi
 
 results=$(mktemp)
