@@ -130,6 +130,17 @@ fn a_file_that_cannot_be_read_is_a_sentence_and_exit_code_1() {
 }
 
 #[test]
+fn standard_input_is_read_once_only() {
+    let output = analyzed(&[], &[PathBuf::from("-"), PathBuf::from("-")]);
+    assert_eq!(output.status.code(), Some(1));
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(
+        stderr,
+        "wallwatchctl: standard input (-) can be read once only\n"
+    );
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_error() {
     let mut child = ctl()
         .args(["analyze", "-"])

@@ -86,6 +86,12 @@ struct Lines {
 
 impl Lines {
     fn open(paths: Vec<PathBuf>, replay: &Replay) -> Result<Self, Error> {
+        // Two readers would tear its lines apart, or wait for each other.
+        if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
+            return Err(Error::File(
+                "standard input (-) can be read once only".to_owned(),
+            ));
+        }
         let mut files = paths
             .into_iter()
             .map(LogFile::open)
@@ -117,7 +123,7 @@ struct LogFile {
 
 impl LogFile {
     fn open(path: PathBuf) -> Result<Self, Error> {
-        let reader: Box<dyn BufRead> = if path == Path::new("-") {
+        let reader: Box<dyn BufRead> = if is_stdin(&path) {
             Box::new(io::stdin().lock())
         } else {
             let file = File::open(&path).map_err(|error| unreadable(&path, &error))?;
@@ -152,6 +158,11 @@ impl LogFile {
         self.line = Some(line);
         Ok(())
     }
+}
+
+/// Does the path stand for standard input?
+fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
 }
 
 /// Reads up to the end of the line and forgets it.
