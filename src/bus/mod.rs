@@ -21,8 +21,10 @@ use signals::Signal;
 
 /// So many events wait for a slow reader before the signals behind them are given up and asked for again.
 const MAX_QUEUED_EVENTS: usize = 256;
-/// The helper has so long to answer a call; a question to polkit is the slowest part of it.
-const CALL_TIMEOUT: Duration = Duration::from_secs(10);
+/// The helper has so long to answer a call. The slowest part of it is polkit: the helper gives it 10 s, and 10 more to let go.
+pub const CALL_TIMEOUT: Duration = Duration::from_secs(25);
+/// The helper has so long to answer a call that polkit may ask somebody's password for: it leaves that person 120 s.
+pub const DIALOG_TIMEOUT: Duration = Duration::from_secs(150);
 /// The first pause before the next try to reach the bus or the helper; each further one is twice as long.
 const FIRST_RETRY: Duration = Duration::from_millis(500);
 /// The longest pause between two tries.
@@ -164,10 +166,10 @@ pub fn watch(history: u32) -> mpsc::Receiver<HelperEvent> {
     receiver
 }
 
-/// Connects to the system bus for calls, with a time-out on each.
-pub async fn connect() -> Result<Connection, Reason> {
+/// Connects to the system bus for calls, each of which has so long to be answered.
+pub async fn connect(timeout: Duration) -> Result<Connection, Reason> {
     connection::Builder::system()
-        .method_timeout(CALL_TIMEOUT)
+        .method_timeout(timeout)
         .build()
         .await
         .map_err(|_| Reason::NoBus)
@@ -235,7 +237,9 @@ impl Client {
 
     /// Serves while the bus is there; returns the reason where it could not be reached.
     async fn with_bus(&mut self) -> Result<Reason, End> {
-        let (Ok(signal_bus), Ok(call_bus)) = (connect().await, connect().await) else {
+        let (Ok(signal_bus), Ok(call_bus)) =
+            (connect(CALL_TIMEOUT).await, connect(CALL_TIMEOUT).await)
+        else {
             return Ok(Reason::NoBus);
         };
         let (mut signals, proxy) = match signals::start(&signal_bus).await {

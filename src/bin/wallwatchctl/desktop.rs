@@ -1,11 +1,16 @@
 //! What the desktop program is asked, over the session bus.
 
+use std::time::Duration;
+
 use wallwatch::text;
 use wallwatch_dbus::ControlProxy;
 use wallwatch_helper::clock;
-use zbus::Connection;
+use zbus::{connection, proxy::CacheProperties};
 
 use crate::{error::Error, print::Printer};
+
+/// The desktop program has so long to answer a call; it asks nobody.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A call to the desktop program that went wrong.
 fn failed(error: zbus::Error) -> Error {
@@ -14,8 +19,13 @@ fn failed(error: zbus::Error) -> Error {
 
 /// Reaches the desktop program.
 async fn connect() -> Result<ControlProxy<'static>, Error> {
-    let connection = Connection::session().await.map_err(Error::NoSessionBus)?;
-    ControlProxy::new(&connection).await.map_err(failed)
+    let connection = connection::Builder::session()
+        .method_timeout(CALL_TIMEOUT)
+        .build()
+        .await
+        .map_err(Error::NoSessionBus)?;
+    let builder = ControlProxy::builder(&connection).cache_properties(CacheProperties::No);
+    builder.build().await.map_err(failed)
 }
 
 /// `pause`: no popups for so many seconds; 0 is until resumed.

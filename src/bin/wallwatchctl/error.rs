@@ -42,6 +42,11 @@ pub(crate) enum Error {
     /// The helper said what is wrong.
     #[error("{0}")]
     Failed(String),
+    /// Whoever was asked has the name and yet says nothing.
+    #[error(
+        "there was no answer in time. Try again; if that does not help, start what was asked anew"
+    )]
+    NoAnswer,
     /// The connection failed in another way.
     #[error("the bus does not work as it should: {0}")]
     Bus(#[source] zbus::Error),
@@ -62,6 +67,7 @@ impl Error {
             | Self::Output(_)
             | Self::NoSessionBus(_)
             | Self::Failed(_)
+            | Self::NoAnswer
             | Self::Bus(_)
             | Self::File(_) => 1,
         }
@@ -73,7 +79,7 @@ impl Error {
             Reason::NoBus => Self::NoSystemBus,
             Reason::NotRunning => Self::HelperNotRunning,
             Reason::NotAuthorised | Reason::PolkitAway => {
-                Self::NotAuthorised(format!("{reason} {}", reason.mend()))
+                Self::NotAuthorised(format!("{reason} To mend it: {}", reason.mend()))
             }
             Reason::Failed(_) => Self::Failed(format!("{reason} Try: {}", reason.mend())),
         }
@@ -89,6 +95,10 @@ impl Error {
             ),
             zbus::Error::MethodError(name, message, _) => {
                 (name.as_ref(), message.clone().unwrap_or_default())
+            }
+            // What a connection makes of its time-out.
+            zbus::Error::InputOutput(cause) if cause.kind() == io::ErrorKind::TimedOut => {
+                return Self::NoAnswer;
             }
             _ => return Self::Bus(error),
         };

@@ -1,5 +1,7 @@
 //! What the helper is asked, over the system bus.
 
+use std::time::Duration;
+
 use wallwatch::bus;
 use wallwatch_dbus::Helper1Proxy;
 
@@ -10,9 +12,9 @@ fn failed(error: zbus::Error) -> Error {
     Error::from_call(error, Error::HelperNotRunning)
 }
 
-/// Reaches the helper.
-async fn connect() -> Result<Helper1Proxy<'static>, Error> {
-    let connection = bus::connect()
+/// Reaches the helper, for calls that have so long to be answered.
+async fn connect(timeout: Duration) -> Result<Helper1Proxy<'static>, Error> {
+    let connection = bus::connect(timeout)
         .await
         .map_err(|reason| Error::from_reason(&reason))?;
     bus::proxy(&connection)
@@ -22,13 +24,17 @@ async fn connect() -> Result<Helper1Proxy<'static>, Error> {
 
 /// `status`: is the firewall watched?
 pub(crate) async fn status(printer: &mut Printer) -> Result<(), Error> {
-    let status = connect().await?.get_status().await.map_err(failed)?;
+    let status = connect(bus::CALL_TIMEOUT)
+        .await?
+        .get_status()
+        .await
+        .map_err(failed)?;
     printer.status(&status)
 }
 
 /// `alerts`: the past.
 pub(crate) async fn alerts(wanted: &Wanted, printer: &mut Printer) -> Result<(), Error> {
-    let helper = connect().await?;
+    let helper = connect(bus::CALL_TIMEOUT).await?;
     let mut alerts = helper
         .get_alerts(0, wanted.limit, wanted.filter())
         .await
@@ -43,7 +49,11 @@ pub(crate) async fn alerts(wanted: &Wanted, printer: &mut Printer) -> Result<(),
 
 /// `test-alert`: the whole way to the screen.
 pub(crate) async fn test_alert(printer: &mut Printer) -> Result<(), Error> {
-    let id = connect().await?.send_test_alert().await.map_err(failed)?;
+    let id = connect(bus::CALL_TIMEOUT)
+        .await?
+        .send_test_alert()
+        .await
+        .map_err(failed)?;
     if printer.json() {
         return printer.line(&serde_json::json!({ "id": id }).to_string());
     }
@@ -54,7 +64,7 @@ pub(crate) async fn test_alert(printer: &mut Printer) -> Result<(), Error> {
 
 /// `capture`: by the own nftables table, or not.
 pub(crate) async fn capture(on: bool, printer: &mut Printer) -> Result<(), Error> {
-    let helper = connect().await?;
+    let helper = connect(bus::DIALOG_TIMEOUT).await?;
     helper.set_capture(on).await.map_err(failed)?;
     printer.note(if on {
         "Packets are captured from now on."
