@@ -326,18 +326,20 @@ impl Client {
         };
         self.last_reason = None;
         self.send(HelperEvent::Up(status)).await?;
-        self.catch_up(calls, last_seq).await?;
-        self.seen.complete_to(last_seq);
-        let mut missed = false;
+        let mut missed = !self.catch_up(calls, last_seq).await?;
+        let mut pause = BETWEEN_CATCH_UPS;
         let mut earliest = time::Instant::now();
+        if missed {
+            earliest += pause;
+        }
         loop {
             tokio::select! {
                 biased;
                 () = self.events.closed() => return Err(End::ReaderGone),
                 () = time::sleep_until(earliest), if missed => {
-                    missed = false;
-                    self.catch_up(calls, last_seq).await?;
-                    earliest = time::Instant::now() + BETWEEN_CATCH_UPS;
+                    missed = !self.catch_up(calls, last_seq).await?;
+                    pause = if missed { (pause * 2).min(LAST_RETRY) } else { BETWEEN_CATCH_UPS };
+                    earliest = time::Instant::now() + pause;
                 }
                 signal = signals.next() => missed |= self.hand_on(signal).await?,
             }
@@ -368,16 +370,17 @@ impl Client {
     }
 
     /// Asks for the changes since the last one before which none was missed. What came after `last_seq`, the last change before
-    /// we subscribed, is news even the first time.
+    /// we subscribed, is news even the first time. Did the helper answer?
     async fn catch_up(
         &mut self,
         calls: &Helper1Proxy<'_>,
         last_seq: u64,
-    ) -> Result<(), ReaderGone> {
+    ) -> Result<bool, ReaderGone> {
         let first = self.history.take();
         let limit = first.unwrap_or(MAX_MISSED);
         if limit == 0 {
-            return Ok(());
+            self.seen.complete_to(last_seq);
+            return Ok(true);
         }
         // The newest first, because the limit shall cut off the oldest.
         let filter = AlertFilter {
@@ -385,9 +388,9 @@ impl Client {
             ..AlertFilter::default()
         };
         let Ok(mut alerts) = calls.get_alerts(self.seen.complete(), limit, filter).await else {
-            // The helper went away, or refuses from now on: the loss of its name, or the next Subscribe, says so.
+            // The helper went away, which the loss of its name says, or has no time: it is asked again.
             self.history = first;
-            return Ok(());
+            return Ok(false);
         };
         alerts.sort_by_key(|alert| alert.seq);
         let newest = alerts.last().map_or(0, |alert| alert.seq);
@@ -402,8 +405,8 @@ impl Client {
         for alert in alerts {
             self.change(alert).await?;
         }
-        self.seen.complete_to(newest);
-        Ok(())
+        self.seen.complete_to(newest.max(last_seq));
+        Ok(true)
     }
 
     /// Hands a change on, unless a newer state of its incident was handed on already.

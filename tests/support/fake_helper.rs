@@ -29,6 +29,7 @@ struct State {
     subscribers: Vec<OwnedUniqueName>,
     subscriptions: usize,
     refusing: bool,
+    busy: bool,
 }
 
 /// The object on the bus.
@@ -65,6 +66,9 @@ impl Helper1 {
         let order = filter
             .order()
             .map_err(|error| fdo::Error::InvalidArgs(error.to_string()))?;
+        if self.state().busy {
+            return Err(fdo::Error::LimitsExceeded("try again later".to_owned()));
+        }
         let mut alerts: Vec<Alert> = self
             .state()
             .alerts
@@ -165,6 +169,11 @@ impl FakeHelper {
     /// Refuses to let anybody subscribe, or lets everybody.
     pub fn refuse(&self, refusing: bool) {
         self.object.state().refusing = refusing;
+    }
+
+    /// Has no time to look alerts up, or has.
+    pub fn busy(&self, busy: bool) {
+        self.object.state().busy = busy;
     }
 
     /// How often somebody subscribed.

@@ -93,6 +93,22 @@ fn a_helper_that_goes_is_shown_and_one_that_comes_back_is_caught_up_with() {
 }
 
 #[test]
+fn a_helper_that_has_no_time_to_catch_up_is_asked_again() {
+    let cast = stage().cast();
+    cast.helper.disown();
+    cast.wait_tooltip("Not watching");
+    cast.helper.keep(scan(7, "192.0.2.7", 3));
+    cast.helper.busy(true);
+    cast.helper.own();
+    wait_until("it is subscribed to again", SOON, || {
+        cast.helper.subscriptions() == 2
+    });
+    cast.no_more_notes_than(0);
+    cast.helper.busy(false);
+    assert!(cast.notes(1)[0].body.contains("192.0.2.7"));
+}
+
+#[test]
 fn a_lost_signal_is_asked_for() {
     let cast = stage().cast();
     cast.helper.keep(scan(7, "192.0.2.7", 3));
