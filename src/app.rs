@@ -20,7 +20,7 @@ use tray_icon::{
     MouseButton, TrayIconEvent,
     menu::{MenuEvent, MenuId},
 };
-use wallwatch_dbus::{Alert, names::APP_ID};
+use wallwatch_dbus::{Alert, Status, names::APP_ID};
 use wallwatch_helper::clock;
 
 use crate::{
@@ -134,8 +134,23 @@ enum Helper {
     Unknown,
     /// It watches.
     Watching,
+    /// It watches, but not all that it should, and why, in words.
+    Partly(String),
     /// It does not, and why, in words.
     Blind(String),
+}
+
+impl From<&Status> for Helper {
+    fn from(status: &Status) -> Self {
+        let (reason, mend) = (&status.reason, &status.mend);
+        if !status.watching {
+            Self::Blind(text::not_watching(reason, mend))
+        } else if reason.is_empty() {
+            Self::Watching
+        } else {
+            Self::Partly(text::partly_watching(reason, mend))
+        }
+    }
 }
 
 /// The program's state; lives on the event loop's thread.
@@ -240,6 +255,8 @@ impl App {
                 self.aging = false;
                 self.refresh();
             }
+            // The icon may be there by now, where the bus came back meanwhile.
+            AppEvent::TryTray if self.tray.is_some() => {}
             AppEvent::TryTray => self.try_tray(),
         }
         true
@@ -274,12 +291,13 @@ impl App {
 
     fn helper_says(&mut self, event: HelperEvent) {
         match event {
-            HelperEvent::Up(status) | HelperEvent::Status(status) => {
-                self.helper = if status.watching {
-                    Helper::Watching
-                } else {
-                    Helper::Blind(text::not_watching(&status.reason, &status.mend))
-                };
+            HelperEvent::Up(status) => {
+                self.close_before(status.started_at);
+                self.helper = Helper::from(&status);
+                return self.refresh_now();
+            }
+            HelperEvent::Status(status) => {
+                self.helper = Helper::from(&status);
                 return self.refresh_now();
             }
             HelperEvent::Down(reason) => {
@@ -307,6 +325,24 @@ impl App {
             }
         }
         self.refresh();
+    }
+
+    /// Closes what an earlier helper left open: nobody will say any more how it goes on.
+    fn close_before(&mut self, start: i64) {
+        let mut closed = 0;
+        for alert in self.alerts.values_mut() {
+            if !alert.closed && alert.last_seen < start {
+                alert.closed = true;
+                self.dirty.insert(alert.id);
+                closed += 1;
+            }
+        }
+        if closed > 0 {
+            say::step(format_args!(
+                "{} ended with the helper that saw it",
+                text::count(closed, "incident", "incidents")
+            ));
+        }
     }
 
     /// Keeps an alert, and forgets the oldest where there are too many.
@@ -376,11 +412,12 @@ impl App {
             Helper::Blind(words) => (State::Blind, words.clone()),
             _ if paused => (State::Paused, text::paused(self.paused_until, now)),
             Helper::Unknown => (State::Blind, "Wallwatch asks its helper.".to_owned()),
+            Helper::Partly(words) if self.new.is_empty() => (State::Watching, words.clone()),
             Helper::Watching if self.new.is_empty() => (
                 State::Watching,
                 text::tooltip_watching(newest.first().copied(), 0, now),
             ),
-            Helper::Watching => (
+            Helper::Watching | Helper::Partly(_) => (
                 State::Alert,
                 text::tooltip_watching(newest.first().copied(), self.new.len(), now),
             ),
@@ -400,7 +437,7 @@ impl App {
     /// What the window says besides the attacks.
     fn banner(&self) -> Banner {
         match &self.helper {
-            Helper::Blind(words) => Banner {
+            Helper::Blind(words) | Helper::Partly(words) => Banner {
                 words: words.clone(),
                 alarming: true,
             },
@@ -430,13 +467,14 @@ impl App {
             self.window = Some(window);
             say::step("the window is open");
         }
+        // Before an incident is selected, because it may have come within this second.
+        self.refresh_now();
         if let Some(window) = &self.window {
             if id != 0 && !window.select(id) {
                 say::step(format_args!("incident {id} is not in the list any more"));
             }
             window.present();
         }
-        self.refresh_now();
     }
 
     fn close(&mut self) {
@@ -465,7 +503,10 @@ impl App {
     /// Puts the icon into the panel, or tries again later.
     fn try_tray(&mut self) {
         match Tray::new(self.view()) {
-            Ok(tray) => self.tray = Some(tray),
+            Ok(tray) => {
+                self.tray = Some(tray);
+                self.tray_retry = FIRST_TRAY_RETRY;
+            }
             Err(error) => {
                 say::warn(format_args!(
                     "{error}; it is tried again in {} s",

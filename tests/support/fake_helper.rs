@@ -171,6 +171,13 @@ impl FakeHelper {
         self.object.state().refusing = refusing;
     }
 
+    /// Says that it started at this time, in microseconds since 1970, and knows nothing from before.
+    pub fn restarted(&self, at: i64) {
+        let mut state = self.object.state();
+        state.status.started_at = at;
+        state.alerts.clear();
+    }
+
     /// Has no time to look alerts up, or has.
     pub fn busy(&self, busy: bool) {
         self.object.state().busy = busy;

@@ -109,6 +109,31 @@ fn a_helper_that_has_no_time_to_catch_up_is_asked_again() {
 }
 
 #[test]
+fn an_incident_of_a_helper_that_ended_is_over() {
+    let cast = stage().cast();
+    cast.helper.change(scan(7, "192.0.2.7", 3));
+    assert_eq!(cast.notes(1).len(), 1);
+    cast.helper.disown();
+    cast.wait_tooltip("Not watching");
+    cast.helper.restarted(1_780_000_000_000_000);
+    cast.helper.own();
+    cast.tray_says("1 incident ended with the helper that saw it");
+}
+
+#[test]
+fn capture_that_fails_beside_the_firewalls_own_log_is_told() {
+    let cast = stage().cast();
+    cast.helper.status(Status {
+        watching: true,
+        capturing: true,
+        reason: "nft is missing.".to_owned(),
+        mend: "sudo apt-get install nftables".to_owned(),
+        ..Status::default()
+    });
+    cast.wait_tooltip("Watching only in part: nft is missing. To mend it: sudo apt-get");
+}
+
+#[test]
 fn a_lost_signal_is_asked_for() {
     let cast = stage().cast();
     cast.helper.keep(scan(7, "192.0.2.7", 3));

@@ -80,10 +80,12 @@ impl Printer {
         if self.json {
             return self.line(&status.to_json().to_string());
         }
-        let head = if status.watching {
+        let head = if !status.watching {
+            self.painted("31", &text::not_watching(&status.reason, &status.mend))
+        } else if status.reason.is_empty() {
             self.painted("32", "Watching the firewall.")
         } else {
-            self.painted("31", &text::not_watching(&status.reason, &status.mend))
+            self.painted("33", &text::partly_watching(&status.reason, &status.mend))
         };
         self.line(&head)?;
         self.line(&format!(

@@ -69,6 +69,8 @@ impl Watch {
                 let first = !std::mem::replace(&mut self.reached, true);
                 if !status.watching {
                     printer.note(&text::not_watching(&status.reason, &status.mend))
+                } else if !status.reason.is_empty() {
+                    printer.note(&text::partly_watching(&status.reason, &status.mend))
                 } else if first {
                     printer.note(
                         "Watching the firewall. Alerts are printed as they come; Ctrl+C ends.",
