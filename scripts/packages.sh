@@ -1,10 +1,11 @@
 #!/bin/sh
 # Installs the Debian or Ubuntu packages that Wallwatch needs, where they are missing.
 #
-#   packages.sh [build] [run] [test]
+#   packages.sh [rust] [build] [run] [test]
 #
 # Says what is missing. As root it installs at once; else it asks on a terminal and uses sudo. Where nobody could answer
 # (no terminal, sudo wants a password) it says which command to run and exits with 1. It never waits without a terminal.
+# For "rust" it only looks whether there is a toolchain, which is the user's own and no package.
 set -eu
 
 say() {
@@ -14,6 +15,7 @@ say() {
 # The packages of one purpose.
 list() {
     case $1 in
+    rust) ;;
     # The compiler's linker, and GTK for the tray (libgtk-3-dev brings the library itself).
     build) echo gcc libc6-dev make pkg-config libgtk-3-dev ;;
     # nft(8) for the own table, a bus and polkitd to ask, setpriv and unshare for rights and mounts.
@@ -21,7 +23,7 @@ list() {
     # Attacks, cables for them, screens, and a real desktop to be seen on.
     test) echo nmap iproute2 xvfb xfce4-panel xfwm4 xfce4-notifyd xfconf adwaita-icon-theme librsvg2-common \
         fonts-dejavu-core imagemagick xdotool libglib2.0-bin ;;
-    *) say "'$1' is none of build, run, test" >&2; exit 2 ;;
+    *) say "'$1' is none of rust, build, run, test" >&2; exit 2 ;;
     esac
 }
 
@@ -50,9 +52,9 @@ check_rust() {
     fi
 }
 
-[ $# -gt 0 ] || set -- build run
+[ $# -gt 0 ] || set -- rust build run
 for purpose in "$@"; do
-    [ "$purpose" != build ] || check_rust
+    [ "$purpose" != rust ] || check_rust
 done
 
 if ! command -v apt-get >/dev/null || ! command -v dpkg-query >/dev/null; then

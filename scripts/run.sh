@@ -13,8 +13,9 @@ project=$(dirname "$(dirname "$(readlink -f "$0")")")
 cd "$project"
 target=${CARGO_TARGET_DIR:-$project/target}
 address_file=$target/run-bus-address
-# What leads to the user's screen and session.
-session='DISPLAY WAYLAND_DISPLAY XAUTHORITY DBUS_SESSION_BUS_ADDRESS XDG_RUNTIME_DIR XDG_SESSION_TYPE XDG_CURRENT_DESKTOP LANG'
+# What leads to the user's screen and session, and what a program there should look like.
+session='DISPLAY WAYLAND_DISPLAY XAUTHORITY DBUS_SESSION_BUS_ADDRESS XDG_RUNTIME_DIR XDG_SESSION_TYPE XDG_SESSION_ID
+    XDG_CURRENT_DESKTOP XDG_DATA_DIRS XDG_CONFIG_DIRS GDK_BACKEND GDK_SCALE GTK_THEME LANG LANGUAGE LC_ALL LC_TIME TZ'
 
 say() {
     echo "wallwatch: $*"
@@ -27,14 +28,14 @@ die() {
 
 # --- as the starting user ---------------------------------------------------------------------------------------------
 
+# Did another user start this by sudo?
+by_sudo() {
+    [ "$(id -u)" = 0 ] && [ -n "${SUDO_USER-}" ] && [ "$SUDO_USER" != root ]
+}
+
 # Runs "$@" as the user who ran sudo, so that the build folder stays that user's.
 as_starter() {
-    if [ "$(id -u)" = 0 ] && [ -n "${SUDO_USER-}" ] && [ "$SUDO_USER" != root ]; then
-        home=$(getent passwd "$SUDO_USER" | cut -d: -f6)
-        runuser -u "$SUDO_USER" -- env HOME="$home" PATH="$home/.cargo/bin:$PATH" "$@"
-    else
-        "$@"
-    fi
+    if by_sudo; then runuser -u "$SUDO_USER" -- "$@"; else "$@"; fi
 }
 
 # The variables of $session that are set, as words for env(1). After sudo, which drops some, they are looked for where
@@ -53,8 +54,11 @@ session_variables() {
 }
 
 start() {
-    PATH=$PATH:${HOME:-/root}/.cargo/bin
-    as_starter scripts/packages.sh build run
+    # The toolchain is the starting user's, and run by nobody else; packages are installed by root where this is root.
+    ! by_sudo || HOME=$(getent passwd "$SUDO_USER" | cut -d: -f6)
+    export HOME PATH=${HOME:-/root}/.cargo/bin:$PATH
+    as_starter scripts/packages.sh rust
+    scripts/packages.sh build run
     say "building (the first time takes some minutes)"
     as_starter cargo build --release --locked --workspace --bins
 
@@ -247,13 +251,19 @@ inside() {
     trap 'exit 0' INT TERM HUP
     start_services
     introduce
+    local started=$SECONDS
     start_face
     local ended=0
     wait -n "${pids[@]}" || ended=$?
     local name
     for name in "${!pids[@]}"; do
         kill -0 "${pids[$name]}" 2>/dev/null && continue
-        [ "$name" = face ] && [ "$ended" = 0 ] && { say "Wallwatch was quit; ending"; exit 0; }
+        if [ "$name" = face ] && [ "$ended" = 0 ]; then
+            # A second instance hands over to the first one and ends at once.
+            [ $((SECONDS - started)) -gt 3 ] || die "another Wallwatch runs on this desktop already: quit that one first"
+            say "Wallwatch was quit; ending"
+            exit 0
+        fi
         [ ! -s "$dir/$name.log" ] || tail -n 20 "$dir/$name.log" >&2
         die "$name ended by itself (exit code $ended); its last words stand above"
     done

@@ -8,7 +8,7 @@
 set -euo pipefail
 cd "$(dirname "$(dirname "$(readlink -f "$0")")")"
 
-scripts/packages.sh build run test
+scripts/packages.sh rust build run test
 target=${CARGO_TARGET_DIR:-$PWD/target}
 
 echo "wallwatch: building the programs to be tested"
