@@ -18,6 +18,9 @@ const MOST_QUESTIONS: usize = 32;
 /// So many of them may wait for a person, so that open dialogs never hold up those who need none.
 const MOST_DIALOGS: usize = 8;
 
+/// A longer call is none of ours, in bytes: it would lie in memory for as long as its sender is being judged.
+const MOST_BYTES: u32 = 64 * 1024;
+
 /// Counts the calls that are being worked on.
 #[derive(Debug)]
 pub(super) struct Gate {
@@ -68,6 +71,11 @@ impl Gate {
             return Err(fdo::Error::AccessDenied(
                 "A call that wants no answer is refused: ask for the answer.".to_owned(),
             ));
+        }
+        if header.primary().body_len() > MOST_BYTES {
+            return Err(fdo::Error::InvalidArgs(format!(
+                "The call is longer than {MOST_BYTES} bytes: use a shorter one."
+            )));
         }
         let sender = header
             .sender()
@@ -153,6 +161,15 @@ mod tests {
         let call = call(":1.7", Flags::NO_REPLY_EXPECTED);
         let refused = gate.enter(&call.header()).await.unwrap_err();
         assert!(matches!(refused, fdo::Error::AccessDenied(_)), "{refused}");
+    }
+
+    #[tokio::test]
+    async fn a_call_that_fills_the_memory_is_refused_before_anybody_is_asked() {
+        let gate = Gate::new();
+        let call = Message::method_call("/org/wallwatch/Helper1", "GetAlerts");
+        let call = call.sender(":1.7").build(&"x".repeat(1 << 20)).unwrap();
+        let refused = gate.enter(&call.header()).await.unwrap_err();
+        assert!(matches!(refused, fdo::Error::InvalidArgs(_)), "{refused}");
     }
 
     #[tokio::test]
