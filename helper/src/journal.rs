@@ -2,6 +2,7 @@
 
 use std::{
     fmt::Display,
+    io::{self, Write as _},
     sync::atomic::{AtomicBool, Ordering},
 };
 
@@ -12,13 +13,12 @@ pub(crate) fn be_verbose() {
     VERBOSE.store(true, Ordering::Relaxed);
 }
 
-/// Says what an administrator should know.
-#[expect(
-    clippy::print_stderr,
-    reason = "the journal is where the administrator looks"
-)]
+/// Says what an administrator should know. Whoever listened may be gone, which is no reason to end.
 pub(crate) fn say(sentence: &dyn Display) {
-    eprintln!("wallwatch-helper: {sentence}");
+    drop(writeln!(
+        io::stderr().lock(),
+        "wallwatch-helper: {sentence}"
+    ));
 }
 
 /// Says what only a debugger wants to know.

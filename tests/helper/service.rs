@@ -315,6 +315,28 @@ fn the_helper_ends_at_once_when_it_is_told_to() {
 }
 
 #[test]
+fn a_helper_that_nobody_listens_to_does_not_panic() {
+    let dir = TempDir::new();
+    let code = dir.path().join("code");
+    let helper =
+        wallwatch_test_support::helper::built("wallwatch-helper").expect("the helper is built");
+    for (words, expected) in [("--nonsense", "2"), ("--help", "0")] {
+        // Whoever would read has ended before the helper writes.
+        Program::shell("{ sleep 0.2; \"$1\" \"$2\" 2>&1 && echo 0 >\"$3\" || echo $? >\"$3\"; } | :; sleep 0.5")
+            .arg("sh")
+            .arg(&helper)
+            .arg(words)
+            .arg(&code)
+            .succeed();
+        assert_eq!(
+            std::fs::read_to_string(&code).expect("it ended").trim(),
+            expected,
+            "{words}"
+        );
+    }
+}
+
+#[test]
 fn the_helper_ends_when_the_bus_is_gone_and_takes_its_table_along() {
     require_root!();
     let mut scene = Scene::new(Firewall::None);
