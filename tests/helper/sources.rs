@@ -161,6 +161,23 @@ END",
 }
 
 #[test]
+fn a_port_that_is_redirected_to_another_of_this_machine_has_passed() {
+    require_root!();
+    let scene = Scene::new(Firewall::None);
+    scene.net.victim.shell(
+        "nft -f - <<'END'
+        table ip users_own {
+            chain nat { type nat hook prerouting priority dstnat; tcp dport 8000-8020 redirect to :9; }
+        }
+END",
+    );
+    assert_eq!(
+        scan(&scene, 1, &["-sS", "-p", "8000-8020"]).verdict,
+        "passed"
+    );
+}
+
+#[test]
 fn the_table_outlives_a_flush_and_nobody_else_can_take_it_out() {
     require_root!();
     let scene = Scene::new(Firewall::DropInput);

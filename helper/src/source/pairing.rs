@@ -1,6 +1,6 @@
 //! What the firewall did with a packet: pairs its record from before every filter with the one from behind them.
 //!
-//! The own table logs a packet twice: `ww:seen` before the user's firewall and `ww:pass` behind it. The second follows in the same
+//! The own table logs a packet twice: `ww:seen` before the user's firewall and `ww:pass` behind it (`ww:nat` where NAT changed the destination). The second follows in the same
 //! run of the kernel's receive path, so a seen record that has waited for a moment without its pass was dropped or rejected,
 //! by whatever firewall there is. Where records may be missing nothing is claimed: the verdict is unknown. Events leave in
 //! the order they came. Pure: the moment is an argument.
@@ -94,15 +94,16 @@ impl Pairing {
         });
     }
 
-    /// A packet came out behind every filter; `forwarded` where its destination was rewritten, as for a container's port.
-    pub fn pass(&mut self, packet: &Packet, forwarded: bool) {
+    /// A packet came out behind every filter; `rewritten` where NAT gave it another destination, as for a container's port or a
+    /// port that is redirected to another.
+    pub fn pass(&mut self, packet: &Packet, rewritten: bool) {
         let key = Key::of(packet);
         let same_place = |event: &Event| {
             event.packet.dst == packet.dst && event.packet.dport() == packet.dport()
         };
         // From the newest on: a pass follows its seen closely, so this search is short.
         let found = self.pending.iter_mut().rev().find(|pending| {
-            !pending.passed && pending.key == key && (forwarded || same_place(&pending.event))
+            !pending.passed && pending.key == key && (rewritten || same_place(&pending.event))
         });
         if let Some(pending) = found {
             pending.passed = true;
@@ -260,7 +261,7 @@ mod tests {
         assert_eq!(
             drain(&mut pairing, start),
             [],
-            "in the input chain the destination is the same"
+            "without NAT the destination is the same"
         );
         pairing.pass(&rewritten, true);
         assert_eq!(drain(&mut pairing, start), [(8080, Verdict::Passed)]);

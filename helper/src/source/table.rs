@@ -231,7 +231,7 @@ mod tests {
         assert!(line.ends_with('\n'));
         assert_eq!(line.matches("table ").count(), 1);
         assert!(line.contains("table inet wallwatch { flags owner; "));
-        assert_eq!(line.matches("group 5371").count(), 3);
+        assert_eq!(line.matches("group 5371").count(), 4);
         assert!(!line.contains('@') || line.contains("@loud4"));
         assert!(!line.contains(['#', '\t']));
         assert!(!line.contains("@GROUP@") && !line.contains("@OWNER@"));

@@ -117,9 +117,9 @@ impl Nflog {
         }
         match record.prefix {
             b"ww:over" => self.pairing.over(now),
-            b"ww:pass" => {
+            b"ww:pass" | b"ww:nat" => {
                 if let Ok(packet) = decode::ip_packet(record.payload) {
-                    self.pairing.pass(&packet, record.forwarded);
+                    self.pairing.pass(&packet, record.prefix == b"ww:nat");
                 }
             }
             b"ww:seen" => {

@@ -36,7 +36,6 @@ mod config {
 }
 /// `NFULA_*`.
 mod attribute {
-    pub(super) const PACKET_HDR: u16 = 1;
     pub(super) const TIMESTAMP: u16 = 3;
     pub(super) const IFINDEX_INDEV: u16 = 4;
     pub(super) const PAYLOAD: u16 = 9;
@@ -47,8 +46,6 @@ mod attribute {
 }
 /// `NLA_TYPE_MASK`: the type without the flags for nesting and byte order.
 const TYPE_MASK: u16 = 0x3fff;
-/// `NF_INET_FORWARD` (linux/netfilter.h).
-const HOOK_FORWARD: u8 = 2;
 /// `ARPHRD_ETHER` (`linux/if_arp.h`).
 const ETHERNET: u16 = 1;
 
@@ -148,8 +145,6 @@ pub struct Record<'a> {
     pub time: Option<Timestamp>,
     /// The number of the interface it came in by.
     pub interface: Option<u32>,
-    /// Was it logged on its way through this host to another (a container)?
-    pub forwarded: bool,
     /// Was the frame sent to a group address (its first byte is odd, IEEE 802)?
     pub group_frame: bool,
 }
@@ -204,15 +199,12 @@ fn record(mut attributes: &[u8]) -> Record<'_> {
         sequence: None,
         time: None,
         interface: None,
-        forwarded: false,
         group_frame: false,
     };
     let (mut ethernet, mut to_group) = (false, false);
     while let Some((kind, value, rest)) = attribute(attributes) {
         attributes = rest;
         match kind {
-            // be16 protocol, u8 hook, u8 padding
-            attribute::PACKET_HDR => record.forwarded = value.get(2) == Some(&HOOK_FORWARD),
             attribute::TIMESTAMP => record.time = time(value),
             attribute::IFINDEX_INDEV => {
                 record.interface = value.first_chunk().copied().map(u32::from_be_bytes);
@@ -300,7 +292,7 @@ mod tests {
     fn a_record_is_read_attribute_by_attribute() {
         let time = [&7_u64.to_be_bytes()[..], &5_u64.to_be_bytes()].concat();
         let bytes = with(&[
-            (attribute::PACKET_HDR, &[8, 0, 2, 0]),
+            (1, &[8, 0, 2, 0]), // NFULA_PACKET_HDR, which nobody asks for
             (attribute::TIMESTAMP, &time),
             (attribute::IFINDEX_INDEV, &3_u32.to_be_bytes()),
             (attribute::PREFIX, b"ww:seen\0"),
@@ -315,7 +307,6 @@ mod tests {
             sequence: Some(9),
             time: Some(Timestamp(7_000_005)),
             interface: Some(3),
-            forwarded: true,
             group_frame: true,
         };
         assert_eq!(
