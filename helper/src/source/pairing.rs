@@ -72,6 +72,8 @@ struct Pending {
 pub struct Pairing {
     pending: VecDeque<Pending>,
     unsure_until: Option<Instant>,
+    /// Are records missing behind those that are still being read?
+    overrun: bool,
 }
 
 impl Pairing {
@@ -84,7 +86,7 @@ impl Pairing {
     /// A packet was seen before every filter.
     pub fn seen(&mut self, event: Event, now: Instant) {
         let key = Key::of(&event.packet);
-        let sure = self.unsure_until.is_none_or(|until| until < now);
+        let sure = !self.overrun && self.unsure_until.is_none_or(|until| until < now);
         self.pending.push_back(Pending {
             event,
             key,
@@ -115,6 +117,17 @@ impl Pairing {
         for pending in &mut self.pending {
             pending.sure = false;
         }
+    }
+
+    /// What waited to be read ran over: records are missing behind those that are still to be read.
+    pub fn overrun(&mut self) {
+        self.gap();
+        self.overrun = true;
+    }
+
+    /// All that waited to be read has been read.
+    pub const fn caught_up(&mut self) {
+        self.overrun = false;
     }
 
     /// The table left out `pass` records: for a while a missing one proves nothing.
@@ -235,6 +248,25 @@ mod tests {
         assert_eq!(
             drain(&mut pairing, late),
             [(22, Verdict::Unknown), (23, Verdict::Dropped)]
+        );
+    }
+
+    #[test]
+    fn of_what_is_read_after_an_overrun_nothing_is_called_dropped() {
+        let (mut pairing, start) = (Pairing::new(), clock::moment());
+        pairing.seen(event(22), start);
+        pairing.overrun();
+        // It waited in the socket; its pass was the first record that found no place there.
+        pairing.seen(event(23), start);
+        pairing.caught_up();
+        pairing.seen(event(80), start);
+        assert_eq!(
+            drain(&mut pairing, start + PATIENCE),
+            [
+                (22, Verdict::Unknown),
+                (23, Verdict::Unknown),
+                (80, Verdict::Dropped)
+            ]
         );
     }
 

@@ -161,10 +161,14 @@ impl Nflog {
     fn received(&mut self, read: io::Result<Datagram>) -> Result<bool, Trouble> {
         match read {
             Ok(datagram) => self.take(datagram).map(|()| true),
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(false),
-            // Records were lost because the socket was full; the gap in their numbers will tell how many.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.pairing.caught_up();
+                Ok(false)
+            }
+            // Records were lost because the socket was full; the gap in their numbers will tell how many, but stands behind all
+            // that the socket still holds.
             Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
-                self.pairing.gap();
+                self.pairing.overrun();
                 Ok(true)
             }
             Err(error) => Err(lost(&error)),
