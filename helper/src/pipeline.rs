@@ -253,13 +253,8 @@ async fn detect(
             }
             watcher.observe(&event, &mut changes);
         }
-        let now = clock::now();
-        if watcher
-            .next_deadline()
-            .is_some_and(|deadline| deadline <= now)
-        {
-            watcher.tick(now, &mut changes);
-        }
+        // Also where the deadline is far ahead: the clock may have been set back.
+        watcher.tick(clock::now(), &mut changes);
         board.progress(watcher.last_seq(), watcher.open_incidents());
         for change in changes.drain(..) {
             store
@@ -293,4 +288,57 @@ fn neighbourhood() -> Neighbourhood {
         known.ephemeral = first..=last;
     }
     known
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::{
+        decode,
+        detect::Config as Thresholds,
+        event::{Feed, Interface, Prefix},
+    };
+
+    /// A packet without any flag, which no honest program sends.
+    fn null_probe(time: Timestamp, dport: u16) -> Event {
+        let line = format!(
+            "IN=eth0 OUT= MAC= SRC=203.0.113.9 DST=192.0.2.2 LEN=40 TOS=0x00 PREC=0x00 TTL=50 ID=7 PROTO=TCP SPT=50000 DPT={dport} \
+             WINDOW=1024 RES=0x00 URGP=0 "
+        );
+        Event {
+            time,
+            packet: decode::log_line(&line).unwrap().packet,
+            verdict: Verdict::Dropped,
+            feed: Feed::Nflog,
+            trusted: true,
+            interface: Interface::new(),
+            prefix: Prefix::new(),
+            group: false,
+        }
+    }
+
+    #[tokio::test]
+    async fn an_incident_that_the_clock_left_behind_in_the_future_is_closed() {
+        let nflog = Arc::new(Health::new("nflog"));
+        let nowhere = Path::new("/nonexistent");
+        let capture = Arc::new(Capture::new(nowhere, None, None, Arc::clone(&nflog)));
+        let kmsg = Arc::new(Health::new("kmsg"));
+        let board = Arc::new(Board::new(clock::now(), capture, nflog, kmsg));
+        let watcher = Watcher::new(Thresholds::default(), Neighbourhood::default(), 1);
+        let (event_in, event_out) = mpsc::channel(8);
+        let (change_in, mut change_out) = mpsc::channel(8);
+        let (_test_in, test_out) = mpsc::channel(1);
+        let in_two_days = clock::now().plus(48 * 3600 * Timestamp::SECOND);
+        for dport in 1..=3 {
+            event_in.send(null_probe(in_two_days, dport)).await.unwrap();
+        }
+        drop(event_in);
+        let store = Arc::new(Mutex::new(Store::new(8)));
+        detect(watcher, event_out, test_out, change_in, store, board).await;
+        assert!(matches!(change_out.recv().await, Some(Change::Raised(_))));
+        let last = std::iter::from_fn(|| change_out.try_recv().ok()).last();
+        assert!(matches!(last, Some(Change::Closed(_))), "{last:?}");
+    }
 }
