@@ -59,8 +59,8 @@ impl Watcher {
         self.incidents.due()
     }
 
-    /// Raises a test alert and says which incident it is.
-    pub fn test_alert(&mut self, now: Timestamp, changes: &mut Vec<Change>) -> u64 {
+    /// Raises a test alert and says which incident it is; `None` where too many are open.
+    pub fn test_alert(&mut self, now: Timestamp, changes: &mut Vec<Change>) -> Option<u64> {
         self.incidents.test(&test_event(now), changes)
     }
 
@@ -119,7 +119,7 @@ mod tests {
     use wallwatch_dbus::Alert;
 
     use super::*;
-    use crate::alert::{MAX_OPEN, UPDATE_INTERVAL};
+    use crate::alert::{MAX_OPEN, MAX_TESTS, UPDATE_INTERVAL};
 
     const START: Timestamp = Timestamp(1_800_000_000_000_000);
     const MINUTE: i64 = 60 * Timestamp::SECOND;
@@ -449,5 +449,27 @@ mod tests {
         );
         assert_eq!(scene.tick(START.plus(HOUR)).len(), 2);
         assert_eq!(scene.watcher.next_deadline(), None);
+    }
+
+    #[test]
+    fn those_who_ask_for_tests_push_no_real_incident_out() {
+        let mut scene = Scene::new();
+        let mut raised = Vec::new();
+        for port in 1..=5 {
+            raised.extend(scene.syn(START, "203.0.113.9", port));
+        }
+        assert!(matches!(raised[0], Change::Raised(_)), "{raised:?}");
+        let asked = (0..MAX_OPEN * 2).map(|_| scene.watcher.test_alert(START, &mut scene.changes));
+        assert_eq!(asked.flatten().count(), MAX_TESTS);
+        let told = scene.told();
+        assert!(
+            told.iter().all(|change| change.alert().test),
+            "the scan is open as before: {told:?}"
+        );
+        assert!(scene.tick(START.plus(HOUR)).len() > MAX_TESTS);
+        let again = scene
+            .watcher
+            .test_alert(START.plus(HOUR), &mut scene.changes);
+        assert!(again.is_some(), "those that are over make room");
     }
 }

@@ -25,6 +25,8 @@ pub const MAX_OPEN: usize = 256;
 pub const MAX_REMEMBERED: usize = 256;
 /// An incident that begins again within 24 hours is the same.
 pub const REOPEN_WITHIN: i64 = 24 * 3600 * Timestamp::SECOND;
+/// At most so many test alerts are open, so that whoever may ask for them cannot push real incidents out.
+pub const MAX_TESTS: usize = 8;
 /// A test alert is over after a minute.
 const TEST_HOLD: i64 = 60 * Timestamp::SECOND;
 
@@ -185,12 +187,16 @@ impl Incidents {
         self.insert(key, incident, now, changes);
     }
 
-    /// Raises a test alert about an invented packet and says which incident it is.
-    pub fn test(&mut self, event: &Event, changes: &mut Vec<Change>) -> u64 {
+    /// Raises a test alert about an invented packet and says which incident it is; `None` where too many are open.
+    pub fn test(&mut self, event: &Event, changes: &mut Vec<Change>) -> Option<u64> {
+        let is_test = |open: &&Open| open.incident.stage == Stage::Test;
+        if self.open.values().filter(is_test).count() >= MAX_TESTS {
+            return None;
+        }
         let id = self.next_id;
         let key = (Origin::of(event.packet.src), Family::Other, id);
         self.raise(key, Incident::test(id, event), event.time, changes);
-        id
+        Some(id)
     }
 
     /// Keeps an incident that is open now; where no more may be open, the one that matters least is closed.

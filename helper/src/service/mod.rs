@@ -125,8 +125,11 @@ impl Service {
 
     async fn test_alert(&self) -> Result<u64, Refusal> {
         let (reply, answer) = oneshot::channel();
-        let busy =
-            || fdo::Error::LimitsExceeded("Too many test alerts at a time: try again.".to_owned());
+        let busy = || {
+            fdo::Error::LimitsExceeded(
+                "Too many test alerts at a time: try again in a minute.".to_owned(),
+            )
+        };
         self.tests.try_send(reply).map_err(|_| busy())?;
         answer.await.map_err(|_| busy().into())
     }
