@@ -6,7 +6,7 @@ use wallwatch_dbus::{Alert, AlertFilter, Kind, Order};
 
 use crate::alert::Change;
 
-/// So many incidents are remembered; at half a kibibyte to four each, that is some megabytes at the very worst.
+/// So many incidents are remembered; at half a kibibyte to four each, that is five to forty megabytes once it is full.
 pub const DEFAULT_CAPACITY: usize = 10_000;
 /// At most so many alerts are returned at once.
 pub const MOST_RETURNED: usize = 1000;

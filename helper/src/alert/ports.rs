@@ -87,7 +87,7 @@ impl PortSet {
         }
     }
 
-    /// The first port from `from` on that is not in the set; `None` at the end.
+    /// The last port of the run that `from`, which is in the set, stands in.
     fn end_of_run(&self, from: u16) -> u16 {
         let mut last = from;
         while let Some(next) = last.checked_add(1) {

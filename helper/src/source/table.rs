@@ -60,7 +60,7 @@ impl Table {
             Err(Refusal::Nft(words)) if words.contains("Operation not permitted") => {
                 Err(Trouble::new(
                     "The nftables table \"inet wallwatch\" belongs to another program, probably another helper: end that one.",
-                    "nft list table inet wallwatch",
+                    "",
                 ))
             }
             Err(_) => Self::install_plain(nft, group).await,
@@ -74,7 +74,7 @@ impl Table {
             .map_err(|refusal| {
                 Trouble::new(
                     format!("nft did not take the rule set for capturing packets: {refusal}."),
-                    "nft list ruleset",
+                    "",
                 )
             })?;
         Ok(Self { nft, holder: None })
