@@ -29,6 +29,8 @@ const BATCHES: Delivery = Delivery {
 #[derive(Debug)]
 pub(super) struct Pace {
     loud: bool,
+    /// Was it loud in the window before? Then the last batch may still be on its way.
+    was_loud: bool,
     since: Instant,
     records: u32,
 }
@@ -38,6 +40,7 @@ impl Pace {
     pub(super) const fn new(now: Instant) -> Self {
         Self {
             loud: false,
+            was_loud: false,
             since: now,
             records: 0,
         }
@@ -50,7 +53,7 @@ impl Pace {
 
     /// How long a record's second half may be on its way: in a batch it may stand in the next one, 20 ms later.
     pub(super) const fn patience(&self) -> Duration {
-        if self.loud {
+        if self.loud || self.was_loud {
             Duration::from_millis(40)
         } else {
             Duration::from_millis(20)
@@ -65,6 +68,7 @@ impl Pace {
             let windows = u32::try_from(elapsed.as_millis() / WINDOW.as_millis())
                 .unwrap_or(u32::MAX)
                 .max(1);
+            self.was_loud = self.loud;
             if self.records / windows < QUIET {
                 self.loud = false;
             }
@@ -95,6 +99,22 @@ mod tests {
         assert_eq!(changes, [BATCHES]);
         assert_eq!(pace.observe(1, at(2000)), Some(SINGLY));
         assert_eq!(pace.observe(1, at(2001)), None);
+    }
+
+    #[test]
+    fn the_last_batch_is_waited_for_as_long_as_those_before_it() {
+        let start = clock::moment();
+        let at = |millis| start + Duration::from_millis(millis);
+        let mut pace = Pace::new(start);
+        let calm = pace.patience();
+        pace.observe(LOUD, at(1));
+        let patient = pace.patience();
+        assert!(patient > calm);
+        pace.observe(1, at(200));
+        assert_eq!(pace.observe(1, at(400)), Some(SINGLY));
+        assert_eq!(pace.patience(), patient);
+        assert_eq!(pace.observe(1, at(600)), None);
+        assert_eq!(pace.patience(), calm);
     }
 
     #[test]
