@@ -13,13 +13,8 @@ pub const APP_ID: &str = "org.wallwatch.Wallwatch";
 pub const CONTROL_BUS_NAME: &str = "org.wallwatch.Wallwatch.Control";
 /// The path of the desktop program's control object.
 pub const CONTROL_PATH: &str = "/org/wallwatch/Control";
-/// The interface of the desktop program's control object.
-pub const CONTROL_INTERFACE: &str = "org.wallwatch.Wallwatch.Control";
 
 /// The polkit action that lets somebody see alerts.
 pub const ACTION_MONITOR: &str = "org.wallwatch.helper1.monitor";
 /// The polkit action that lets somebody change what is watched, for everybody.
 pub const ACTION_CONFIGURE: &str = "org.wallwatch.helper1.configure";
-
-/// The prefix of the helper's own D-Bus error names.
-pub const ERROR_PREFIX: &str = "org.wallwatch.Error";

@@ -80,12 +80,6 @@ impl Table {
         Ok(Self { nft, holder: None })
     }
 
-    /// Does the table vanish with this process, however it ends?
-    #[must_use]
-    pub const fn is_owned(&self) -> bool {
-        self.holder.is_some()
-    }
-
     /// Returns when the table is lost because its holder ended.
     pub async fn lost(&mut self) -> Trouble {
         let Some(holder) = &mut self.holder else {
