@@ -10,6 +10,8 @@ use wallwatch_dbus::{Alert, Kind, Severity, SourceHealth, Verdict};
 
 /// Text of strangers is shown up to this many characters.
 pub const MAX_SHOWN: usize = 200;
+/// The helper's own sentences are shown up to this many characters: the command that mends a trouble stands at their end.
+const MAX_SENTENCES: usize = 1000;
 
 /// The word put behind text that was cut.
 const ELLIPSIS: char = '\u{2026}';
@@ -30,12 +32,23 @@ fn is_hostile(c: char) -> bool {
 /// The text as it may be shown: hostile characters replaced, length capped at [`MAX_SHOWN`]. Clean text costs nothing.
 #[must_use]
 pub fn sanitize(text: &str) -> Cow<'_, str> {
-    if text.len() <= MAX_SHOWN && !text.chars().any(is_hostile) {
+    sanitize_to(text, MAX_SHOWN)
+}
+
+/// As [`sanitize`], for a few sentences, which may be longer than a name or a list of ports.
+#[must_use]
+pub fn sanitize_sentences(text: &str) -> Cow<'_, str> {
+    sanitize_to(text, MAX_SENTENCES)
+}
+
+/// The text without hostile characters, cut behind so many characters.
+fn sanitize_to(text: &str, max: usize) -> Cow<'_, str> {
+    if text.len() <= max && !text.chars().any(is_hostile) {
         return Cow::Borrowed(text);
     }
     let mut shown: String = text
         .chars()
-        .take(MAX_SHOWN)
+        .take(max)
         .map(|c| {
             if is_hostile(c) {
                 char::REPLACEMENT_CHARACTER
@@ -44,7 +57,7 @@ pub fn sanitize(text: &str) -> Cow<'_, str> {
             }
         })
         .collect();
-    if text.chars().nth(MAX_SHOWN).is_some() {
+    if text.chars().nth(max).is_some() {
         shown.push(ELLIPSIS);
     }
     Cow::Owned(shown)
@@ -461,11 +474,11 @@ fn trouble(what: &str, reason: &str, mend: &str) -> String {
     let mut text = if reason.is_empty() {
         format!("{what}.")
     } else {
-        format!("{what}: {}", sanitize(reason))
+        format!("{what}: {}", sanitize_sentences(reason))
     };
     if !mend.is_empty() {
         // Writing to a String cannot fail.
-        _ = write!(text, " To mend it: {}", sanitize(mend));
+        _ = write!(text, " To mend it: {}", sanitize_sentences(mend));
     }
     text
 }
@@ -487,10 +500,10 @@ pub fn source_line(source: &SourceHealth) -> String {
         _ = write!(line, ", the last at {}", date_time(source.last_event));
     }
     if !source.reason.is_empty() {
-        _ = write!(line, ". {}", sanitize(&source.reason));
+        _ = write!(line, ". {}", sanitize_sentences(&source.reason));
     }
     if !source.mend.is_empty() {
-        _ = write!(line, " To mend it: {}", sanitize(&source.mend));
+        _ = write!(line, " To mend it: {}", sanitize_sentences(&source.mend));
     }
     line
 }
@@ -681,6 +694,8 @@ mod tests {
             not_watching("nft is missing.", "sudo apt-get install nftables"),
             "Not watching: nft is missing. To mend it: sudo apt-get install nftables"
         );
+        let long = format!("{}.", "A reason ".repeat(30).trim_end());
+        assert!(not_watching(&long, "mend").ends_with(&format!("{long} To mend it: mend")));
     }
 
     #[test]

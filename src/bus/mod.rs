@@ -83,7 +83,7 @@ impl fmt::Display for Reason {
             Self::Failed(words) => write!(
                 f,
                 "the Wallwatch helper does not answer as it should: {}.",
-                crate::text::sanitize(words)
+                crate::text::sanitize_sentences(words.trim_end_matches('.'))
             ),
         }
     }

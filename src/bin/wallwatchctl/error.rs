@@ -2,7 +2,7 @@
 
 use std::{io, process::ExitCode};
 
-use wallwatch::{bus::Reason, text::sanitize};
+use wallwatch::{bus::Reason, text::sanitize_sentences};
 use zbus::DBusError as _;
 
 /// Why a command could not be carried out.
@@ -140,7 +140,7 @@ impl From<io::Error> for Error {
 )]
 pub(crate) fn report(error: &Error) -> ExitCode {
     if !matches!(error, Error::OutputClosed) {
-        eprintln!("wallwatchctl: {}", sanitize(&error.to_string()));
+        eprintln!("wallwatchctl: {}", sanitize_sentences(&error.to_string()));
     }
     ExitCode::from(error.exit_code())
 }
