@@ -16,7 +16,7 @@ use crate::{
     packet::{Packet, Protocol, Transport},
 };
 
-/// So many records wait at most; at the 20,000/s that the table lets through, 50 ms of patience hold a thousand.
+/// So many records wait at most; at the 20,000/s that the table lets through, 60 ms of patience hold 1,200.
 const MOST_PENDING: usize = 4096;
 /// For so long after the table said that it left out `pass` records, none that is missing proves anything.
 const UNSURE_FOR: Duration = Duration::from_millis(200);

@@ -25,6 +25,12 @@ const BATCHES: Delivery = Delivery {
     timeout: 2,
 };
 
+/// How long the second half of a record that is delivered at once may be on its way. The kernel writes both within microseconds,
+/// but a virtual processor may be taken away in between; a wrong "dropped" is worse than 20 ms more.
+const PATIENCE: Duration = Duration::from_millis(40);
+/// The same in batches: the second half may stand in the next batch, 20 ms later.
+const BATCH_PATIENCE: Duration = Duration::from_millis(60);
+
 /// The pace of the records.
 #[derive(Debug)]
 pub(super) struct Pace {
@@ -51,12 +57,12 @@ impl Pace {
         if self.loud { BATCHES } else { SINGLY }
     }
 
-    /// How long a record's second half may be on its way: in a batch it may stand in the next one, 20 ms later.
+    /// How long a record's second half may be on its way now.
     pub(super) const fn patience(&self) -> Duration {
         if self.loud || self.was_loud {
-            Duration::from_millis(40)
+            BATCH_PATIENCE
         } else {
-            Duration::from_millis(20)
+            PATIENCE
         }
     }
 
