@@ -2,7 +2,7 @@
 
 use std::{path::PathBuf, time::Duration};
 
-use wallwatch_dbus::names::CONTROL_BUS_NAME;
+use wallwatch_dbus::names::{CONTROL_BUS_NAME, CONTROL_PATH};
 use wallwatch_test_support::{
     Firewall, Program, Scene, SystemBus, TestNet, Xfce,
     netns::attacker_v4,
@@ -16,6 +16,15 @@ use wallwatch_test_support::{
 const LIMIT: Duration = Duration::from_secs(20);
 /// An icon of 22 pixels has at least so many that differ from the empty panel.
 const ICON_PIXELS: u64 = 60;
+/// Where no popup is, but the window in the middle of the screen reaches.
+const BELOW_POPUPS: Area = Area {
+    x: 200,
+    y: 350,
+    width: 700,
+    height: 200,
+};
+/// A window with a list covers at least so many of those pixels.
+const WINDOW_PIXELS: u64 = 70_000;
 /// A popup with two lines of text has at least so many that differ from the empty desktop.
 const POPUP_PIXELS: u64 = 5000;
 
@@ -63,6 +72,30 @@ fn a_scan_is_seen_on_the_screen_as_an_icon_and_a_popup() {
     let icon = changed_pixels(&watching, &alerted, PANEL);
     println!("{}: the icon changed by {icon} pixels", alerted.display());
     assert!(icon > 0, "the icon shows that there is something new");
+
+    // A second kind of attack, so that the window has something to list.
+    scene
+        .net
+        .nmap(attacker_v4(4).into())
+        .args(["-sX", "-p", "1-200"])
+        .succeed();
+    let show = Program::new("dbus-send")
+        .args(["--session", "--print-reply"])
+        .arg(format!("--dest={CONTROL_BUS_NAME}"))
+        .args([
+            CONTROL_PATH,
+            &format!("{CONTROL_BUS_NAME}.Show"),
+            "uint64:0",
+        ]);
+    desktop.session.program(&scene.bus, show).succeed();
+    picture_that_differs(
+        &desktop,
+        &scene.bus,
+        "window",
+        &alerted,
+        BELOW_POPUPS,
+        WINDOW_PIXELS,
+    );
 }
 
 #[test]

@@ -83,7 +83,7 @@ pub(crate) enum Switch {
 #[derive(Debug, ClapArgs)]
 pub(crate) struct Wanted {
     /// At most so many
-    #[arg(short = 'n', long, default_value_t = 50)]
+    #[arg(short = 'n', long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub(crate) limit: u32,
     /// Only this kind, as tcp-syn-scan
     #[arg(long)]

@@ -58,7 +58,7 @@ pub(crate) async fn test_alert(printer: &mut Printer) -> Result<(), Error> {
         return printer.line(&serde_json::json!({ "id": id }).to_string());
     }
     printer.note(&format!(
-        "Sent test alert {id}. A popup should be on your screen now."
+        "Sent test alert {id}. It pops up on every desktop where Wallwatch runs and is not paused."
     ))
 }
 
