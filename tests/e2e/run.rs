@@ -65,9 +65,16 @@ fn descendants(pid: u32) -> Vec<u32> {
 fn make_run(net: &TestNet, home: &TempDir) -> Process {
     let inherited = ["CARGO_HOME", "RUSTUP_HOME", "CARGO_TARGET_DIR", "PATH"];
     let user_home = std::env::var("HOME").unwrap_or_else(|_| "/root".to_owned());
-    // Its own session, as a terminal would give it: the signal of Ctrl+C goes to the whole process group.
+    // Its own session, as a terminal would give it: the signal of Ctrl+C goes to the whole process group. What a shell starts
+    // in the background, perhaps this test, has that signal ignored, and hands it on so.
     let mut program = Program::new("setsid")
-        .args(["make", "--no-print-directory", "-C"])
+        .args([
+            "env",
+            "--default-signal=INT",
+            "make",
+            "--no-print-directory",
+            "-C",
+        ])
         .arg(project())
         .arg("run")
         .clean_env();
