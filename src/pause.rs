@@ -186,16 +186,15 @@ fn write(path: &Path, span: Span) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use wallwatch_test_support::TempDir;
+
     use super::*;
 
     const MINUTE: i64 = 60_000_000;
 
-    /// A file in a directory of this test's own.
-    fn file(name: &str) -> PathBuf {
-        let directory =
-            std::env::temp_dir().join(format!("wallwatch-pause-{}-{name}", std::process::id()));
-        _ = fs::remove_dir_all(&directory);
-        directory.join("state/wallwatch/pause")
+    /// The file in a user's directory.
+    fn file(home: &TempDir) -> PathBuf {
+        home.path().join("state/wallwatch/pause")
     }
 
     #[test]
@@ -223,7 +222,8 @@ mod tests {
 
     #[test]
     fn a_pause_is_remembered_until_it_is_over() {
-        let path = file("remembered");
+        let home = TempDir::new();
+        let path = file(&home);
         Pause::load(Some(path.clone()), 0).begin(60, MINUTE);
         assert!(Pause::load(Some(path.clone()), MINUTE + 1).holds(MINUTE + 1));
         assert!(!Pause::load(Some(path.clone()), 2 * MINUTE).holds(2 * MINUTE));
@@ -232,7 +232,8 @@ mod tests {
 
     #[test]
     fn a_clock_that_went_back_does_not_make_a_pause_longer_than_it_was() {
-        let path = file("clock");
+        let home = TempDir::new();
+        let path = file(&home);
         Pause::load(Some(path.clone()), 0).begin(60, 1000 * MINUTE);
         let mut pause = Pause::load(Some(path), 10 * MINUTE);
         assert!(pause.holds(10 * MINUTE));
@@ -249,7 +250,8 @@ mod tests {
             "since = 'x'\nuntil = 9\n",
             &"x".repeat(5000),
         ] {
-            let path = file("broken");
+            let home = TempDir::new();
+            let path = file(&home);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
             fs::write(&path, text).unwrap();
             assert!(!Pause::load(Some(path), 0).holds(0), "{text:.20}");
