@@ -17,7 +17,7 @@ record! {
         pub reason: String,
         /// The command that would mend it, or empty.
         pub mend: String,
-        /// Is a firewall known to stop packets on this machine? `yes`, `no` or `unknown`.
+        /// Is a firewall known to stop packets on this machine? `yes` once one was seen to be stopped, `unknown` until then.
         pub firewall: String,
         /// The last sequence number given to a change.
         pub last_seq: u64,

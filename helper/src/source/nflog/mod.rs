@@ -276,7 +276,7 @@ fn refusal(error: &io::Error, config: &Config) -> Trouble {
     match free {
         Some(free) => Trouble::new(
             format!(
-                "NFLOG group {group} is taken by {}; one program alone can listen to a group.",
+                "NFLOG group {group} is taken by {}; one program alone can listen to a group. Choose another one and start the helper anew.",
                 taken::suspects(group)
             ),
             config.set_group_command(free),
