@@ -1,146 +1,10 @@
-//! Every sentence for people: an alert in words, and the escaping of what a stranger could have written.
-//!
-//! A sentence claims only what the verdict supports: where nothing tells what became of the packets, it says so, and where
-//! they reached the computer, it never speaks of a firewall that stopped them.
+//! An alert in words: as a title, a sentence, a technical line, an entry of a menu and a line of a terminal.
 
 use std::{borrow::Cow, fmt::Write as _};
 
-use jiff::{Timestamp, tz::TimeZone};
-use wallwatch_dbus::{Alert, Kind, Severity, SourceHealth, Verdict};
+use wallwatch_dbus::{Alert, Kind, Severity, Verdict};
 
-/// Text of strangers is shown up to this many characters.
-pub const MAX_SHOWN: usize = 200;
-/// The helper's own sentences are shown up to this many characters: the command that mends a trouble stands at their end.
-const MAX_SENTENCES: usize = 1000;
-
-/// The word put behind text that was cut.
-const ELLIPSIS: char = '\u{2026}';
-
-/// Microseconds in a second.
-const SECOND: i64 = 1_000_000;
-/// Microseconds in a day.
-const DAY: i64 = 86_400 * SECOND;
-
-/// Can this character reorder, hide or end what stands around it?
-///
-/// Control characters (with line ends and escape), the bidirectional controls of Unicode UAX #9, and characters without width.
-fn is_hostile(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{061c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
-}
-
-/// The text as it may be shown: hostile characters replaced, length capped at [`MAX_SHOWN`]. Clean text costs nothing.
-#[must_use]
-pub fn sanitize(text: &str) -> Cow<'_, str> {
-    sanitize_to(text, MAX_SHOWN)
-}
-
-/// As [`sanitize`], for a few sentences, which may be longer than a name or a list of ports.
-#[must_use]
-pub fn sanitize_sentences(text: &str) -> Cow<'_, str> {
-    sanitize_to(text, MAX_SENTENCES)
-}
-
-/// The text without hostile characters, cut behind so many characters.
-fn sanitize_to(text: &str, max: usize) -> Cow<'_, str> {
-    if text.len() <= max && !text.chars().any(is_hostile) {
-        return Cow::Borrowed(text);
-    }
-    let mut shown: String = text
-        .chars()
-        .take(max)
-        .map(|c| {
-            if is_hostile(c) {
-                char::REPLACEMENT_CHARACTER
-            } else {
-                c
-            }
-        })
-        .collect();
-    if text.chars().nth(max).is_some() {
-        shown.push(ELLIPSIS);
-    }
-    Cow::Owned(shown)
-}
-
-/// The text as it may stand in a notification body that is read as markup.
-#[must_use]
-pub fn escape_markup(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            other => escaped.push(other),
-        }
-    }
-    escaped
-}
-
-/// A number with its thousands apart: 1,000.
-#[must_use]
-pub fn number(n: u64) -> String {
-    let digits = n.to_string();
-    let mut text = String::with_capacity(digits.len() + digits.len() / 3);
-    for (i, digit) in digits.chars().enumerate() {
-        if i > 0 && (digits.len() - i).is_multiple_of(3) {
-            text.push(',');
-        }
-        text.push(digit);
-    }
-    text
-}
-
-/// So many of something: "1 port", "2 ports".
-#[must_use]
-pub fn count(n: u64, one: &str, many: &str) -> String {
-    format!("{} {}", number(n), if n == 1 { one } else { many })
-}
-
-/// A span of time, in microseconds, as people say it: "2 s", "5 min", "3 h", "4 days".
-#[must_use]
-pub fn span(microseconds: i64) -> String {
-    let seconds = microseconds.max(0) / SECOND;
-    match seconds {
-        0 => "less than a second".to_owned(),
-        1..=119 => format!("{seconds} s"),
-        120..=7_199 => format!("{} min", seconds / 60),
-        7_200..=172_799 => format!("{} h", seconds / 3_600),
-        _ => format!("{} days", seconds / 86_400),
-    }
-}
-
-/// How long ago, given the microseconds since: "just now", "2 min ago".
-#[must_use]
-pub fn ago(microseconds: i64) -> String {
-    if microseconds < 5 * SECOND {
-        "just now".to_owned()
-    } else {
-        format!("{} ago", span(microseconds))
-    }
-}
-
-/// A time in microseconds since 1970 as a local time, formatted as `strftime` would.
-fn local(time: i64, format: &str) -> String {
-    Timestamp::from_microsecond(time)
-        .map(|t| t.to_zoned(TimeZone::system()).strftime(format).to_string())
-        .unwrap_or_default()
-}
-
-/// A local date and time: "2026-11-22 14:05:09".
-#[must_use]
-pub fn date_time(time: i64) -> String {
-    local(time, "%Y-%m-%d %H:%M:%S")
-}
-
-/// A local time of day to the minute: "14:05".
-#[must_use]
-pub fn time_of_day(time: i64) -> String {
-    local(time, "%H:%M")
-}
+use super::{ago, count, date_time, sanitize, span};
 
 /// What an incident is, in a few words: "Port scan (SYN)". A kind this version does not know is named by its word.
 #[must_use]
@@ -427,90 +291,10 @@ pub const fn terminal_colour(severity: Severity) -> &'static str {
     }
 }
 
-/// The tray's tooltip while it watches: the last attack, or that there was none.
-#[must_use]
-pub fn tooltip_watching(last: Option<&Alert>, new: usize, now: i64) -> String {
-    let Some(alert) = last else {
-        return "Wallwatch is watching. No attacks so far.".to_owned();
-    };
-    let mut text = if new > 0 {
-        format!("{}. ", count(new as u64, "new alert", "new alerts"))
-    } else {
-        String::new()
-    };
-    _ = write!(text, "Last: {}", menu_line(alert, now));
-    text
-}
-
-/// The tray's tooltip, and the window's line, while popups are paused. `until` is in microseconds since 1970, `i64::MAX` without end.
-#[must_use]
-pub fn paused(until: i64, now: i64) -> String {
-    if until == i64::MAX {
-        return "Popups are paused until you resume. History goes on.".to_owned();
-    }
-    // A time of day alone names the next one.
-    let when = if until.saturating_sub(now) < DAY {
-        time_of_day(until)
-    } else {
-        date_time(until)
-    };
-    format!("Popups are paused; they resume at {when}. History goes on.")
-}
-
-/// That only a part is watched, why, and what mends it.
-#[must_use]
-pub fn partly_watching(reason: &str, mend: &str) -> String {
-    trouble("Watching only in part", reason, mend)
-}
-
-/// That nothing is watched, why, and what mends it.
-#[must_use]
-pub fn not_watching(reason: &str, mend: &str) -> String {
-    trouble("Not watching", reason, mend)
-}
-
-/// What is wrong, why (a sentence, or empty), and what mends it (or empty).
-fn trouble(what: &str, reason: &str, mend: &str) -> String {
-    let mut text = if reason.is_empty() {
-        format!("{what}.")
-    } else {
-        format!("{what}: {}", sanitize_sentences(reason))
-    };
-    if !mend.is_empty() {
-        // Writing to a String cannot fail.
-        _ = write!(text, " To mend it: {}", sanitize_sentences(mend));
-    }
-    text
-}
-
-/// The health of a source of events, on one line.
-#[must_use]
-pub fn source_line(source: &SourceHealth) -> String {
-    let mut line = format!(
-        "{:<8} {:<8} {}",
-        sanitize(&source.name),
-        sanitize(&source.state),
-        count(source.events, "event", "events"),
-    );
-    // Writing to a String cannot fail.
-    if source.lost > 0 {
-        _ = write!(line, ", {} lost", number(source.lost));
-    }
-    if source.last_event > 0 {
-        _ = write!(line, ", the last at {}", date_time(source.last_event));
-    }
-    if !source.reason.is_empty() {
-        _ = write!(line, ". {}", sanitize_sentences(&source.reason));
-    }
-    if !source.mend.is_empty() {
-        _ = write!(line, " To mend it: {}", sanitize_sentences(&source.mend));
-    }
-    line
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::text::units::SECOND;
 
     fn scan(verdict: Verdict) -> Alert {
         Alert {
@@ -680,25 +464,6 @@ mod tests {
     }
 
     #[test]
-    fn a_pause_of_days_names_the_day() {
-        let now = 1_763_769_600 * SECOND;
-        assert!(paused(now + SECOND, now).contains(&format!("at {}.", time_of_day(now + SECOND))));
-        assert!(paused(now + 2 * DAY, now).contains(&date_time(now + 2 * DAY)));
-        assert!(paused(i64::MAX, now).contains("until you resume"));
-    }
-
-    #[test]
-    fn trouble_is_told_in_sentences() {
-        assert_eq!(not_watching("", ""), "Not watching.");
-        assert_eq!(
-            not_watching("nft is missing.", "sudo apt-get install nftables"),
-            "Not watching: nft is missing. To mend it: sudo apt-get install nftables"
-        );
-        let long = format!("{}.", "A reason ".repeat(30).trim_end());
-        assert!(not_watching(&long, "mend").ends_with(&format!("{long} To mend it: mend")));
-    }
-
-    #[test]
     fn an_unknown_kind_of_a_newer_helper_is_named_by_its_word() {
         let alert = Alert {
             kind: "quantum-scan\u{1b}[31m".to_owned(),
@@ -706,33 +471,5 @@ mod tests {
         };
         assert_eq!(what(&alert), "quantum-scan\u{fffd}[31m");
         assert!(sentence(&alert).contains("is attacking this computer"));
-    }
-
-    #[test]
-    fn hostile_text_is_shown_harmless() {
-        assert!(matches!(sanitize("DROP eth0"), Cow::Borrowed("DROP eth0")));
-        assert_eq!(
-            sanitize("a\u{1b}[2Jb\nc\u{202e}d"),
-            "a\u{fffd}[2Jb\u{fffd}c\u{fffd}d"
-        );
-        assert_eq!(sanitize(&"x".repeat(10_000)).chars().count(), MAX_SHOWN + 1);
-        assert_eq!(
-            sanitize(&"\u{e9}".repeat(MAX_SHOWN)).chars().count(),
-            MAX_SHOWN
-        );
-        assert_eq!(escape_markup("<b>&'\""), "&lt;b&gt;&amp;&#39;&quot;");
-    }
-
-    #[test]
-    fn numbers_and_spans_are_as_people_say_them() {
-        assert_eq!(number(0), "0");
-        assert_eq!(number(999), "999");
-        assert_eq!(number(1_234_567), "1,234,567");
-        assert_eq!(count(1, "port", "ports"), "1 port");
-        assert_eq!(span(0), "less than a second");
-        assert_eq!(span(119 * SECOND), "119 s");
-        assert_eq!(span(120 * SECOND), "2 min");
-        assert_eq!(span(-5), "less than a second");
-        assert_eq!(ago(-5), "just now");
     }
 }
