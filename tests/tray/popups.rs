@@ -17,7 +17,10 @@ fn cast() -> Cast {
 #[test]
 fn an_incident_is_one_popup_replaced_in_place_at_most_once_a_second() {
     let cast = cast();
-    for ports in 1..=10 {
+    cast.helper.change(scan(7, "192.0.2.7", 100));
+    // Changes that come before the first popup is asked for are part of it.
+    _ = cast.notes(1);
+    for ports in 2..=10 {
         cast.helper.change(scan(7, "192.0.2.7", ports * 100));
     }
     let notes = cast.notes(2);
