@@ -85,7 +85,8 @@ pub fn run(options: Options, config: Config) -> ExitCode {
     let mut event_loop: EventLoop<AppEvent> = EventLoopBuilder::with_user_event()
         .with_app_id(APP_ID)
         .build();
-    if event_loop.gtk_app().is_remote() {
+    let running_already = event_loop.gtk_app().is_remote();
+    if running_already {
         say::warn("Wallwatch is running already");
         if options.hidden {
             return ExitCode::SUCCESS;
@@ -108,6 +109,14 @@ pub fn run(options: Options, config: Config) -> ExitCode {
             *flow = ControlFlow::Exit;
         }
     });
+    if running_already && let Some(connection) = event_loop.gtk_app().dbus_connection() {
+        // The message that asks the first one to show itself is sent by a thread of GLib's, which would end unheard with this one.
+        if let Err(error) = connection.flush_sync(gtk::gio::Cancellable::NONE) {
+            say::warn(format_args!(
+                "the one that runs cannot be asked to show itself: {error}"
+            ));
+        }
+    }
     if code == 0 && !app.failed {
         ExitCode::SUCCESS
     } else {
