@@ -73,16 +73,7 @@ pub fn bind(
     push(&mut message, config::MODE, &[a, b, c, d, COPY_PACKET, 0]);
     push(&mut message, config::NLBUFSIZ, &buffer_bytes.to_be_bytes());
     push(&mut message, config::FLAGS, &FLAG_SEQ.to_be_bytes());
-    push(
-        &mut message,
-        config::TIMEOUT,
-        &delivery.timeout.to_be_bytes(),
-    );
-    push(
-        &mut message,
-        config::QTHRESH,
-        &delivery.threshold.to_be_bytes(),
-    );
+    push_delivery(&mut message, delivery);
     finish(message)
 }
 
@@ -90,17 +81,13 @@ pub fn bind(
 #[must_use]
 pub fn deliver(group: u16, sequence: u32, delivery: Delivery) -> Vec<u8> {
     let mut message = begin(group, sequence, REQUEST);
-    push(
-        &mut message,
-        config::TIMEOUT,
-        &delivery.timeout.to_be_bytes(),
-    );
-    push(
-        &mut message,
-        config::QTHRESH,
-        &delivery.threshold.to_be_bytes(),
-    );
+    push_delivery(&mut message, delivery);
     finish(message)
+}
+
+fn push_delivery(message: &mut Vec<u8>, delivery: Delivery) {
+    push(message, config::TIMEOUT, &delivery.timeout.to_be_bytes());
+    push(message, config::QTHRESH, &delivery.threshold.to_be_bytes());
 }
 
 fn begin(group: u16, sequence: u32, flags: u16) -> Vec<u8> {
