@@ -53,6 +53,12 @@ pub enum Feed {
     Kmsg,
     /// Lines of a log file.
     File,
+    /// Records of the journal.
+    Journal,
+    /// What ulogd wrote.
+    Ulogd,
+    /// A capture file.
+    Pcap,
     /// Made by the helper itself.
     Test,
 }
@@ -65,6 +71,9 @@ impl Feed {
             Self::Nflog => "nflog",
             Self::Kmsg => "kmsg",
             Self::File => "file",
+            Self::Journal => "journal",
+            Self::Ulogd => "ulogd",
+            Self::Pcap => "pcap",
             Self::Test => "test",
         }
     }

@@ -2,7 +2,10 @@
 //!
 //! [`Packet`] is the outer packet. Fields that a source may not tell are `Option`s; a field is never guessed.
 
-use std::{fmt, net::IpAddr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv4Addr},
+};
 
 /// An IP protocol number (IANA "Assigned Internet Protocol Numbers").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -21,6 +24,10 @@ impl Protocol {
     pub const ICMPV6: Self = Self(58);
     /// Stream Control Transmission Protocol, RFC 9260.
     pub const SCTP: Self = Self(132);
+    /// Encapsulating Security Payload, RFC 4303.
+    pub const ESP: Self = Self(50);
+    /// Authentication Header, RFC 4302.
+    pub const AH: Self = Self(51);
     /// Lightweight UDP, RFC 3828.
     pub const UDPLITE: Self = Self(136);
 
@@ -108,6 +115,9 @@ impl TcpFlags {
 /// Options of a TCP header, as many bytes as the header can hold (RFC 9293: at most 40).
 pub type TcpOptions = arrayvec::ArrayVec<u8, 40>;
 
+/// Options of an IPv4 header, as many bytes as the header can hold (RFC 791: at most 40).
+pub type IpOptions = arrayvec::ArrayVec<u8, 40>;
+
 /// What a TCP header says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Tcp {
@@ -151,6 +161,44 @@ pub struct Icmp {
     pub id: Option<u16>,
     /// Sequence number of an echo or its like.
     pub seq: Option<u16>,
+    /// What an error or a redirect says besides.
+    pub detail: Option<IcmpDetail>,
+    /// The packet that an error quotes, where it was told.
+    pub quoted: Option<Quoted>,
+}
+
+/// What an ICMP or ICMPv6 error says besides its type and code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IcmpDetail {
+    /// The next hop's largest packet in bytes (RFC 1191 section 4, RFC 4443 section 3.2).
+    Mtu(u32),
+    /// The better router of an ICMP redirect (RFC 792).
+    Gateway(Ipv4Addr),
+    /// Where the quoted packet is wrong, as offset in bytes (RFC 792, RFC 4443 section 3.4).
+    Pointer(u32),
+}
+
+/// A packet within an ICMP error: ours, where the error is honest. Never to be mistaken for the packet that came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Quoted {
+    /// Source address.
+    pub src: IpAddr,
+    /// Destination address.
+    pub dst: IpAddr,
+    /// The protocol of the payload.
+    pub protocol: Protocol,
+    /// Length of the whole packet in bytes.
+    pub len: u32,
+    /// Time to live, or hop limit.
+    pub ttl: u8,
+    /// Source port.
+    pub sport: Option<u16>,
+    /// Destination port.
+    pub dport: Option<u16>,
+    /// Flags, of TCP.
+    pub flags: Option<TcpFlags>,
+    /// Type and code, of ICMP and ICMPv6.
+    pub icmp: Option<(u8, u8)>,
 }
 
 /// What stands behind the IP header.
@@ -168,6 +216,11 @@ pub enum Transport {
         sport: u16,
         /// Destination port.
         dport: u16,
+    },
+    /// ESP or AH (RFC 4303, RFC 4302).
+    Ipsec {
+        /// The security parameters index.
+        spi: u32,
     },
     /// No header that is understood: another protocol, a later fragment, or a header cut short.
     Other,
@@ -205,6 +258,8 @@ pub struct Packet {
     pub fragment: Option<Fragment>,
     /// Were there IPv4 options or IPv6 extension headers?
     pub has_options: bool,
+    /// The bytes of IPv4 options, where they were told.
+    pub ip_options: IpOptions,
     /// The header behind.
     pub transport: Transport,
 }
@@ -217,7 +272,7 @@ impl Packet {
             Transport::Tcp(tcp) => Some(tcp.sport),
             Transport::Udp(udp) => Some(udp.sport),
             Transport::Ports { sport, .. } => Some(*sport),
-            Transport::Icmp(_) | Transport::Other => None,
+            Transport::Icmp(_) | Transport::Ipsec { .. } | Transport::Other => None,
         }
     }
 
@@ -228,7 +283,7 @@ impl Packet {
             Transport::Tcp(tcp) => Some(tcp.dport),
             Transport::Udp(udp) => Some(udp.dport),
             Transport::Ports { dport, .. } => Some(*dport),
-            Transport::Icmp(_) | Transport::Other => None,
+            Transport::Icmp(_) | Transport::Ipsec { .. } | Transport::Other => None,
         }
     }
 

@@ -311,7 +311,11 @@ mod tests {
         );
         Event {
             time,
-            packet: decode::log_line(&line).unwrap().packet,
+            packet: decode::log_line(line.as_bytes())
+                .unwrap()
+                .packet()
+                .unwrap()
+                .clone(),
             verdict: Verdict::Dropped,
             feed: Feed::Nflog,
             trusted: true,

@@ -9,12 +9,9 @@ use wallwatch_dbus::Alert;
 
 use crate::{
     alert::{Change, REOPEN_WITHIN, UPDATE_INTERVAL},
-    decode::{
-        self,
-        dress::{self, Reference, Stamp},
-    },
+    decode::{self, Report, Stamp},
     detect,
-    event::{Event, Feed, Timestamp},
+    event::{Event, Timestamp},
     neighbourhood::Neighbourhood,
     watcher::Watcher,
 };
@@ -29,7 +26,7 @@ pub struct Counts {
     pub lines: u64,
     /// Packets that came in.
     pub events: u64,
-    /// Packets that this machine sent, which no attack is made of.
+    /// Packets that this machine sent, and what is no IP packet: no attack is made of them.
     pub outbound: u64,
     /// Lines that are no firewall events, by the reason.
     pub refused: BTreeMap<decode::Error, u64>,
@@ -47,7 +44,8 @@ impl Counts {
 #[derive(Debug)]
 pub struct Replay {
     watcher: Watcher,
-    reference: Reference,
+    /// The time of what tells none, before anything told one.
+    start: Timestamp,
     /// When the machine started that wrote the lines, for stamps that count from there.
     boot: Timestamp,
     /// The latest time that any line told.
@@ -61,17 +59,18 @@ pub struct Replay {
 }
 
 impl Replay {
-    /// A replay that has seen no line.
+    /// A replay that has seen nothing. What tells no time before anything told one is of `start`; stamps that count from the
+    /// start of the machine count from `boot`.
     #[must_use]
     pub fn new(
         config: detect::Config,
         neighbourhood: Neighbourhood,
-        reference: Reference,
+        start: Timestamp,
         boot: Timestamp,
     ) -> Self {
         Self {
             watcher: Watcher::new(config, neighbourhood, 1),
-            reference,
+            start,
             boot,
             now: Timestamp(i64::MIN),
             changes: Vec::new(),
@@ -81,25 +80,30 @@ impl Replay {
         }
     }
 
-    /// When a line was written, where it tells: what several files are merged by.
+    /// When something was written: by its own stamp, else when the last thing before it was.
     #[must_use]
-    pub fn time_of(&self, line: &str) -> Option<Timestamp> {
-        match dress::undress(line, self.reference).ok()?.stamp {
-            Stamp::Wall(time) => Some(time),
-            Stamp::Boot(micros) => Some(self.boot.plus(micros)),
-            Stamp::None => None,
+    pub fn time_of(&self, stamp: Stamp) -> Timestamp {
+        match stamp {
+            Stamp::Wall(time) => time,
+            Stamp::Boot(micros) => self.boot.plus(micros),
+            Stamp::None if self.counts.events > 0 => self.now,
+            Stamp::None => self.start,
         }
     }
 
-    /// Looks at one more line.
-    pub fn feed(&mut self, line: &str) {
+    /// Takes one more line, record or frame, as it was read.
+    pub fn feed(&mut self, read: Result<Report, decode::Error>) {
         self.counts.lines += 1;
-        match self.event(line) {
-            Ok(Some(event)) => {
-                self.counts.events += 1;
-                self.observe(&event);
+        match read {
+            Ok(report) => {
+                let time = self.time_of(report.stamp);
+                if let Some(event) = report.into_event(time) {
+                    self.counts.events += 1;
+                    self.observe(&event);
+                } else {
+                    self.counts.outbound += 1;
+                }
             }
-            Ok(None) => self.counts.outbound += 1,
             Err(reason) => *self.counts.refused.entry(reason).or_default() += 1,
         }
     }
@@ -114,28 +118,6 @@ impl Replay {
                 self.waiting.insert(alert.id, alert);
             }
         }
-    }
-
-    /// The event that a line tells of; `None` where this machine sent the packet.
-    fn event(&self, line: &str) -> Result<Option<Event>, decode::Error> {
-        let undressed = dress::undress(line, self.reference)?;
-        let read = decode::log_line(undressed.message)?;
-        let time = match undressed.stamp {
-            Stamp::Wall(time) => time,
-            Stamp::Boot(micros) => self.boot.plus(micros),
-            Stamp::None if self.counts.events > 0 => self.now,
-            Stamp::None => self.reference.now,
-        };
-        Ok((!read.outbound).then(|| Event {
-            time,
-            verdict: read.verdict(),
-            packet: read.packet,
-            feed: Feed::File,
-            trusted: false,
-            interface: read.interface,
-            prefix: read.prefix,
-            group: read.group,
-        }))
     }
 
     /// The next alert, in the order of raising, where it will not change any more.
@@ -174,30 +156,38 @@ impl Replay {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::decode::{Lines, dress::Reference};
 
     /// 2026-11-25 00:00 UTC.
     const NOW: Timestamp = Timestamp(1_795_564_800_000_000);
 
     fn replay() -> Replay {
-        let reference = Reference {
-            now: NOW,
-            utc_offset: 0,
-        };
         Replay::new(
             detect::Config::default(),
             Neighbourhood::default(),
-            reference,
+            NOW,
             NOW,
         )
+    }
+
+    fn feed(replay: &mut Replay, line: &str) {
+        let reference = Reference {
+            now: NOW,
+            ..Reference::default()
+        };
+        replay.feed(Lines::new(reference).read(line.as_bytes()));
     }
 
     /// Three impossible packets of a source at a time of November.
     fn attack(replay: &mut Replay, when: &str, src: &str) {
         for port in 1..=3 {
-            replay.feed(&format!(
-                "Nov {when} host kernel: DROP IN=eth0 OUT= MAC= SRC={src} DST=192.0.2.2 LEN=40 TOS=0x00 PREC=0x00 TTL=52 ID=1 \
+            feed(
+                replay,
+                &format!(
+                    "Nov {when} host kernel: DROP IN=eth0 OUT= MAC= SRC={src} DST=192.0.2.2 LEN=40 TOS=0x00 PREC=0x00 TTL=52 ID=1 \
                  PROTO=TCP SPT=50000 DPT={port} WINDOW=1024 RES=0x00 URGP=0 "
-            ));
+                ),
+            );
         }
     }
 
@@ -223,8 +213,14 @@ mod tests {
     fn what_no_attack_is_made_of_is_counted() {
         let mut replay = replay();
         attack(&mut replay, "22 01:00:00", "203.0.113.1");
-        replay.feed("IN= OUT=eth0 SRC=192.0.2.2 DST=203.0.113.1 LEN=28 TOS=0x00 PREC=0x00 TTL=64 ID=1 PROTO=UDP SPT=1 DPT=2 LEN=8 ");
-        replay.feed("Nov 22 01:10:00 host sshd[7]: Invalid user admin");
+        feed(
+            &mut replay,
+            "IN= OUT=eth0 SRC=192.0.2.2 DST=203.0.113.1 LEN=28 TOS=0x00 PREC=0x00 TTL=64 ID=1 PROTO=UDP SPT=1 DPT=2 LEN=8 ",
+        );
+        feed(
+            &mut replay,
+            "Nov 22 01:10:00 host sshd[7]: Invalid user admin",
+        );
         let counts = replay.counts();
         assert_eq!(
             (
@@ -240,7 +236,10 @@ mod tests {
 
     #[test]
     fn a_stamp_from_the_start_of_the_machine_is_placed_on_the_clock() {
-        assert_eq!(replay().time_of("[   12.5] x"), Some(NOW.plus(12_500_000)));
-        assert_eq!(replay().time_of("x"), None);
+        assert_eq!(
+            replay().time_of(Stamp::Boot(12_500_000)),
+            NOW.plus(12_500_000)
+        );
+        assert_eq!(replay().time_of(Stamp::None), NOW);
     }
 }

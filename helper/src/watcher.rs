@@ -9,7 +9,7 @@ use crate::{
     detect::{self, Class, Scan, classify},
     event::{Event, Feed, Interface, Prefix, Timestamp},
     neighbourhood::Neighbourhood,
-    packet::{Packet, Protocol, Tcp, TcpFlags, Transport},
+    packet::{IpOptions, Packet, Protocol, Tcp, TcpFlags, Transport},
 };
 
 /// Takes events and times, gives changes of incidents.
@@ -100,6 +100,7 @@ fn test_event(now: Timestamp) -> Event {
         df: true,
         fragment: None,
         has_options: false,
+        ip_options: IpOptions::new(),
         transport: Transport::Tcp(tcp),
     };
     Event {

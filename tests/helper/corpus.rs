@@ -5,7 +5,7 @@ use std::{fmt::Write as _, fs, path::Path};
 
 use wallwatch_dbus::{Alert, Severity};
 use wallwatch_helper::{
-    decode::dress::Reference,
+    decode::{Lines, dress::Reference},
     detect,
     event::Timestamp,
     neighbourhood::Neighbourhood,
@@ -26,16 +26,18 @@ fn folder() -> &'static Path {
 fn replayed(case: &str) -> (Vec<Alert>, Counts) {
     let reference = Reference {
         now: NOW,
-        utc_offset: 0,
+        ..Reference::default()
     };
     let mut replay = Replay::new(
         detect::Config::default(),
         Neighbourhood::default(),
-        reference,
+        NOW,
         NOW,
     );
     let text = fs::read_to_string(folder().join(case).with_extension("log")).unwrap();
-    text.lines().for_each(|line| replay.feed(line));
+    let mut lines = Lines::new(reference);
+    text.lines()
+        .for_each(|line| replay.feed(lines.read(line.as_bytes())));
     let counts = replay.counts().clone();
     (replay.finish().collect(), counts)
 }

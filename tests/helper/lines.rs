@@ -4,10 +4,7 @@
 use std::fmt::Write as _;
 
 use wallwatch_helper::{
-    decode::{
-        self,
-        dress::{self, Reference, Stamp},
-    },
+    decode::{Lines, Stamp, dress::Reference},
     event::Timestamp,
     packet::{Packet, TcpFlags, Transport},
 };
@@ -19,29 +16,32 @@ const NOW: Timestamp = Timestamp(1_795_348_800_000_000);
 fn reading(line: &str) -> String {
     let reference = Reference {
         now: NOW,
-        utc_offset: 0,
+        ..Reference::default()
     };
-    let read = dress::undress(line, reference)
-        .and_then(|undressed| Ok((undressed.stamp, decode::log_line(undressed.message)?)));
-    let (stamp, read) = match read {
+    let read = match Lines::new(reference).read(line.as_bytes()) {
         Ok(read) => read,
         Err(error) => return format!("refused: {error}"),
     };
-    let mut text = match stamp {
+    let mut text = match read.stamp {
         Stamp::Wall(time) => format!("wall {} ", time.0),
         Stamp::Boot(micros) => format!("boot {micros} "),
         Stamp::None => String::new(),
     };
-    let way = if read.outbound { "out" } else { "in" };
+    let (way, interface) = if read.outbound {
+        ("out", &read.output)
+    } else {
+        ("in", &read.input)
+    };
     let group = if read.group { " group" } else { "" };
-    let (interface, prefix) = (read.interface.as_str(), read.prefix.as_str());
     write!(
         text,
-        "{way} {interface:?}{group} {prefix:?} {} ",
+        "{way} {:?}{group} {:?} {} ",
+        interface.as_str(),
+        read.prefix.as_str(),
         read.verdict()
     )
     .unwrap();
-    text + &summary(&read.packet)
+    text + &summary(read.packet().unwrap())
 }
 
 /// What is read of a packet.
@@ -91,6 +91,7 @@ fn summary(packet: &Packet) -> String {
             icmp.kind, icmp.code, icmp.id, icmp.seq
         ),
         Transport::Ports { sport, dport } => format!(" {sport}>{dport}"),
+        Transport::Ipsec { spi } => format!(" spi {spi:#x}"),
         Transport::Other => " -".to_owned(),
     });
     text

@@ -1,7 +1,7 @@
 //! What stands around the kernel's message in a log file: syslog headers and the kernel's own time stamp.
 
 use super::{
-    Error,
+    Error, Stamp, Zone,
     calendar::{clock_micros, days_of, digits, fraction_micros, month_of, year_of, zone_seconds},
 };
 use crate::event::Timestamp;
@@ -9,24 +9,13 @@ use crate::event::Timestamp;
 /// Seconds of a day.
 const DAY: i64 = 86_400;
 
-/// When a line was written, as far as it tells.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Stamp {
-    /// By the wall clock.
-    Wall(Timestamp),
-    /// So many microseconds after the machine started.
-    Boot(i64),
-    /// Not told.
-    None,
-}
-
 /// What a line leaves to its reader to know.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Reference {
     /// Now: a stamp without a year is of the last year in which it is not later than tomorrow.
     pub now: Timestamp,
-    /// Seconds by which the clock of stamps without a zone is ahead of UTC.
-    pub utc_offset: i32,
+    /// The clock of stamps without a zone.
+    pub zone: Zone,
 }
 
 /// A line of a log file without its dress.
@@ -41,7 +30,7 @@ pub struct Undressed<'a> {
 /// Takes the dress off: a BSD or ISO 8601 syslog header of the kernel, the kernel's `[  123.456789]`, both, or none.
 ///
 /// A line that another program wrote is refused, whatever it quotes.
-pub fn undress(line: &str, reference: Reference) -> Result<Undressed<'_>, Error> {
+pub fn undress<'a>(line: &'a str, reference: &Reference) -> Result<Undressed<'a>, Error> {
     let line = line.trim_end_matches(['\r', '\n']);
     let header = bsd_stamp(line, reference).or_else(|| iso_stamp(line, reference));
     let Some((time, rest)) = header else {
@@ -106,19 +95,21 @@ fn month_and_day(text: &str) -> Option<(i64, i64, i64, &str)> {
 }
 
 /// Microseconds since 1970 of a time by a clock that is `utc_offset` seconds ahead of UTC.
-fn local_time(days: i64, micros: i64, reference: Reference) -> Option<Timestamp> {
-    let midnight = days
+fn local_time(days: i64, micros: i64, reference: &Reference) -> Option<Timestamp> {
+    let local = days
         .checked_mul(DAY)?
-        .checked_sub(reference.utc_offset.into())?;
+        .checked_mul(Timestamp::SECOND)?
+        .checked_add(micros)?;
+    let offset = reference
+        .zone
+        .offset_at(local.checked_div_euclid(Timestamp::SECOND)?);
     Some(Timestamp(
-        midnight
-            .checked_mul(Timestamp::SECOND)?
-            .checked_add(micros)?,
+        local.checked_sub(offset.checked_mul(Timestamp::SECOND)?)?,
     ))
 }
 
 /// `Nov 22 01:10:00 `, in the last year in which that was.
-fn bsd_stamp(line: &str, reference: Reference) -> Option<(Timestamp, &str)> {
+fn bsd_stamp<'a>(line: &'a str, reference: &Reference) -> Option<(Timestamp, &'a str)> {
     let (month, day, micros, rest) = month_and_day(line)?;
     let latest = reference.now.plus(DAY.checked_mul(Timestamp::SECOND)?);
     let this_year = year_of(
@@ -136,7 +127,7 @@ fn bsd_stamp(line: &str, reference: Reference) -> Option<(Timestamp, &str)> {
 }
 
 /// `[Sun Nov 22 01:10:00 2026] `, as `dmesg -T` writes it.
-fn ctime_stamp(line: &str, reference: Reference) -> Option<(Timestamp, &str)> {
+fn ctime_stamp<'a>(line: &'a str, reference: &Reference) -> Option<(Timestamp, &'a str)> {
     let (stamp, rest) = line.strip_prefix('[')?.split_once("] ")?;
     let (weekday, stamp) = stamp.split_once(' ')?;
     let (month, day, micros, year) = month_and_day(stamp)?;
@@ -145,7 +136,7 @@ fn ctime_stamp(line: &str, reference: Reference) -> Option<(Timestamp, &str)> {
 }
 
 /// `2026-11-22T01:10:00.123456+00:00 ` (RFC 5424 section 6.2.3).
-fn iso_stamp(line: &str, reference: Reference) -> Option<(Timestamp, &str)> {
+fn iso_stamp<'a>(line: &'a str, reference: &Reference) -> Option<(Timestamp, &'a str)> {
     let (stamp, rest) = line.split_once(' ')?;
     let (date, clock) = stamp.split_once('T')?;
     let mut parts = date.split('-');
@@ -154,10 +145,11 @@ fn iso_stamp(line: &str, reference: Reference) -> Option<(Timestamp, &str)> {
         return None;
     }
     let days = days_of(digits(year)?, digits(month)?, digits(day)?)?;
-    let (clock, offset) = match clock.find(['Z', '+', '-']) {
-        Some(at) => (clock.get(..at)?, zone_seconds(clock.get(at..)?)?),
-        None => (clock, reference.utc_offset.into()),
+    let Some(at) = clock.find(['Z', '+', '-']) else {
+        let time = local_time(days, clock_micros(clock)?, reference)?;
+        return Some((time, rest));
     };
+    let (clock, offset) = (clock.get(..at)?, zone_seconds(clock.get(at..)?)?);
     let midnight = days
         .checked_mul(DAY)?
         .checked_sub(offset)?

@@ -3,7 +3,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::Error;
-use crate::packet::{Fragment, Icmp, Packet, Protocol, Tcp, TcpFlags, TcpOptions, Transport, Udp};
+use crate::packet::{
+    Fragment, Icmp, IpOptions, Packet, Protocol, Tcp, TcpFlags, TcpOptions, Transport, Udp,
+};
 
 /// The fixed part of an IPv6 header in bytes (RFC 8200 section 3).
 const IPV6_HEADER: usize = 40;
@@ -62,6 +64,7 @@ fn ipv4(bytes: &[u8]) -> Result<Packet, Error> {
         df: word & 0x4000 != 0,
         fragment: (offset != 0 || more).then_some(Fragment { offset, more }),
         has_options: header_len > head.len(),
+        ip_options: IpOptions::new(),
         transport: bytes
             .get(header_len..)
             .map_or(Transport::Other, |rest| transport(protocol, offset, rest)),
@@ -84,6 +87,7 @@ fn ipv6(bytes: &[u8]) -> Result<Packet, Error> {
         df: false,
         fragment: None,
         has_options: false,
+        ip_options: IpOptions::new(),
         transport: Transport::Other,
     };
     let mut rest = bytes.get(IPV6_HEADER..).unwrap_or_default();
@@ -189,6 +193,8 @@ fn icmp(protocol: Protocol, bytes: &[u8]) -> Option<Icmp> {
         code: *bytes.get(1)?,
         id: field(4),
         seq: field(6),
+        detail: None,
+        quoted: None,
     })
 }
 
@@ -386,7 +392,9 @@ mod tests {
                 kind: 0,
                 code: 53,
                 id: None,
-                seq: None
+                seq: None,
+                detail: None,
+                quoted: None,
             })
         );
         assert_eq!(of(59), Transport::Other);
@@ -399,7 +407,9 @@ mod tests {
                 kind: 128,
                 code: 0,
                 id: Some(9),
-                seq: Some(1)
+                seq: Some(1),
+                detail: None,
+                quoted: None,
             })
         );
     }

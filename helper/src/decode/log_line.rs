@@ -5,43 +5,20 @@
 
 use std::net::IpAddr;
 
-use wallwatch_dbus::Verdict;
-
 use super::{
-    Error,
+    Body, Error, Report,
     fields::{self, Fields},
-    verdict_of,
 };
 use crate::{
-    event::{Interface, Prefix},
-    packet::{Fragment, Icmp, Packet, Protocol, Tcp, TcpFlags, TcpOptions, Transport, Udp},
+    event::{Feed, Interface, Prefix},
+    packet::{
+        Fragment, Icmp, IpOptions, Packet, Protocol, Tcp, TcpFlags, TcpOptions, Transport, Udp,
+    },
 };
 
-/// One line of the kernel's LOG target.
-#[derive(Debug, Clone, PartialEq)]
-pub struct LogLine {
-    /// The packet.
-    pub packet: Packet,
-    /// The prefix of the rule that logged it, without blanks at its ends.
-    pub prefix: Prefix,
-    /// The interface it came in by; for a packet that this machine sends, the one it leaves by.
-    pub interface: Interface,
-    /// Does this machine send the packet (`IN=` is empty and `OUT=` is not)?
-    pub outbound: bool,
-    /// Was it sent to a group, by its link-layer address or its destination?
-    pub group: bool,
-}
-
-impl LogLine {
-    /// What the prefix tells of the packet's fate.
-    #[must_use]
-    pub fn verdict(&self) -> Verdict {
-        verdict_of(&self.prefix)
-    }
-}
-
 /// Reads the message of a LOG rule: `PREFIXIN=eth0 OUT= MAC=.. SRC=.. DST=..` and so on, without any dress.
-pub fn log_line(text: &str) -> Result<LogLine, Error> {
+pub fn log_line(text: &[u8]) -> Result<Report, Error> {
+    let text = std::str::from_utf8(text).map_err(|_| Error::NotFirewall)?;
     // Two lines break the grammar somewhere; the cause is worth more than the place.
     read(text).map_err(|error| {
         if text.matches(" OUT=").nth(1).is_some() {
@@ -52,17 +29,13 @@ pub fn log_line(text: &str) -> Result<LogLine, Error> {
     })
 }
 
-fn read(text: &str) -> Result<LogLine, Error> {
+fn read(text: &str) -> Result<Report, Error> {
     let (prefix, rest) = split_prefix(text)?;
     let mut fields = Fields::new(rest);
     let inbound = fields.required("IN=")?;
     let outbound = fields.required("OUT=")?;
-    let interface = if inbound.is_empty() {
-        outbound
-    } else {
-        inbound
-    };
-    let interface = Interface::from(interface).map_err(|_| Error::Value("IN="))?;
+    let input = Interface::from(inbound).map_err(|_| Error::Value("IN="))?;
+    let output = Interface::from(outbound).map_err(|_| Error::Value("OUT="))?;
     let _physical = (fields.optional("PHYSIN="), fields.optional("PHYSOUT="));
     let group_frame = link_layer(&mut fields)?;
     let packet = packet(&mut fields)?;
@@ -70,12 +43,13 @@ fn read(text: &str) -> Result<LogLine, Error> {
     if !fields.is_at_end() {
         return Err(Error::Trailing);
     }
-    Ok(LogLine {
+    Ok(Report {
         prefix,
-        interface,
-        outbound: inbound.is_empty() && !outbound.is_empty(),
+        input,
+        output,
+        outbound: input.is_empty() && !output.is_empty(),
         group: group_frame || packet.is_to_group(),
-        packet,
+        ..Report::bare(Feed::File, Body::Packet(packet))
     })
 }
 
@@ -166,6 +140,7 @@ fn ipv4(fields: &mut Fields<'_>, src: IpAddr, dst: IpAddr) -> Result<Packet, Err
         df,
         fragment: (more || offset != 0).then_some(Fragment { offset, more }),
         has_options,
+        ip_options: IpOptions::new(),
         transport,
     })
 }
@@ -184,6 +159,7 @@ fn ipv6(fields: &mut Fields<'_>, src: IpAddr, dst: IpAddr) -> Result<Packet, Err
         df: false,
         fragment: None,
         has_options: false,
+        ip_options: IpOptions::new(),
         transport: Transport::Other,
     };
     fields.number::<u32>("FLOWLBL=")?;
@@ -303,6 +279,8 @@ fn icmp(fields: &mut Fields<'_>) -> Result<Icmp, Error> {
         code: fields.number("CODE=")?,
         id: None,
         seq: None,
+        detail: None,
+        quoted: None,
     };
     if fields.incomplete()? {
         return Ok(icmp);

@@ -1,7 +1,7 @@
 //! From bytes and lines to packets: everything here was written by strangers.
 //!
-//! [`ip_packet`] reads the bytes of an IP packet, [`log_line()`] the text of the kernel's LOG target, and [`dress`] takes off
-//! what syslog or dmesg put around that text. [`verdict_of`] says what a rule's prefix tells of the packet's fate. Nothing
+//! [`ip_packet`] reads the bytes of an IP packet, [`log_line()`] the text of the kernel's LOG target, and [`Lines`] takes off
+//! what syslog or dmesg put around that text. Each tells what it read as a [`Report`]. [`verdict_of`] says what a rule's prefix tells of the packet's fate. Nothing
 //! here panics, allocates or guesses: what cannot be read is refused with an [`Error`].
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
@@ -10,10 +10,16 @@ pub mod dress;
 mod error;
 mod fields;
 mod ip;
+mod lines;
 mod log_line;
+mod report;
 mod verdict;
+mod zone;
 
 pub use error::Error;
 pub use ip::ip_packet;
-pub use log_line::{LogLine, log_line};
+pub use lines::Lines;
+pub use log_line::log_line;
+pub use report::{Arp, Body, Mac, Martian, Report, Stamp};
 pub use verdict::verdict_of;
+pub use zone::Zone;

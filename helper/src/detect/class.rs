@@ -110,7 +110,7 @@ pub fn classify(event: &Event, neighbourhood: &Neighbourhood) -> Class {
             unit: (*dport).into(),
             ..Probe::new(Kind::SctpScan, 1.0, Nature::Plain)
         }),
-        Transport::Other => bare_protocol(packet),
+        Transport::Ipsec { .. } | Transport::Other => bare_protocol(packet),
     };
     match judged {
         Ok(probe) => Class::Probe(adjusted(probe, event, neighbourhood)),
@@ -166,26 +166,20 @@ fn adjusted(mut probe: Probe, event: &Event, neighbourhood: &Neighbourhood) -> P
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{
-        decode,
-        event::{Feed, Timestamp},
-    };
+    use crate::{decode, event::Timestamp};
 
     /// The event of a line that goes on behind the addresses.
     fn event(src: &str, rest: &str) -> Event {
         let line = format!(
             "X IN=eth0 OUT= MAC= SRC={src} DST=192.0.2.2 LEN=40 TOS=0x00 PREC=0x00 TTL=50 ID=7 {rest}"
         );
-        let read = decode::log_line(&line).unwrap_or_else(|error| panic!("{line}: {error}"));
+        let read =
+            decode::log_line(line.as_bytes()).unwrap_or_else(|error| panic!("{line}: {error}"));
+        let event = read.into_event(Timestamp(0)).unwrap();
         Event {
-            time: Timestamp(0),
-            packet: read.packet,
             verdict: Verdict::Dropped,
-            feed: Feed::File,
             trusted: true,
-            interface: read.interface,
-            prefix: read.prefix,
-            group: read.group,
+            ..event
         }
     }
 

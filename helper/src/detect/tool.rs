@@ -102,7 +102,7 @@ mod tests {
             let line = format!(
                 "X IN=eth0 OUT= MAC= SRC=203.0.113.9 DST=192.0.2.2 LEN={len} TOS=0x00 PREC=0x00 TTL=50 {rest}"
             );
-            tool_of(&decode::log_line(&line).unwrap().packet)
+            tool_of(decode::log_line(line.as_bytes()).unwrap().packet().unwrap())
         };
         let mss = "OPT (020405B4) ";
         // The identification is (192.0.2.2 ^ 80 ^ 305419896) & 0xffff.

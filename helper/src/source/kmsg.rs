@@ -98,20 +98,10 @@ fn event(record: &Record<'_>) -> Option<Event> {
     if record.facility != 0 {
         return None;
     }
-    let line = decode::log_line(record.text).ok()?;
-    if line.outbound {
-        return None;
-    }
-    Some(Event {
-        time: clock::now(),
-        verdict: decode::verdict_of(&line.prefix),
-        packet: line.packet,
-        feed: Feed::Kmsg,
-        trusted: true,
-        interface: line.interface,
-        prefix: line.prefix,
-        group: line.group,
-    })
+    let mut report = decode::log_line(record.text.as_bytes()).ok()?;
+    report.feed = Feed::Kmsg;
+    report.trusted = true;
+    report.into_event(clock::now())
 }
 
 fn refusal(error: &io::Error) -> Trouble {

@@ -171,7 +171,7 @@ mod tests {
     use crate::{
         clock,
         event::{Feed, Interface, Prefix, Timestamp},
-        packet::{Tcp, TcpFlags},
+        packet::{IpOptions, Tcp, TcpFlags},
     };
 
     const PATIENCE: Duration = Duration::from_millis(20);
@@ -188,6 +188,7 @@ mod tests {
             df: false,
             fragment: None,
             has_options: false,
+            ip_options: IpOptions::new(),
             transport: Transport::Tcp(Tcp {
                 sport: 40000,
                 dport,

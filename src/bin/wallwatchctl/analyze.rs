@@ -10,7 +10,11 @@ use std::{
 use wallwatch::text;
 use wallwatch_dbus::Alert;
 use wallwatch_helper::{
-    clock, decode::dress::Reference, detect, event::Timestamp, neighbourhood::Neighbourhood,
+    clock,
+    decode::{self, Lines, Report, Stamp, Zone, dress::Reference},
+    detect,
+    event::Timestamp,
+    neighbourhood::Neighbourhood,
     replay::Replay,
 };
 
@@ -32,18 +36,18 @@ pub(crate) fn run(args: Args, printer: &mut Printer) -> Result<ExitCode, Error> 
     let now = clock::now();
     let reference = Reference {
         now,
-        utc_offset: utc_offset(now),
+        zone: Zone::fixed(utc_offset(now)),
     };
     let mut replay = Replay::new(
         detect::Config::default(),
         Neighbourhood::default(),
-        reference,
+        now,
         now.plus(-uptime()),
     );
-    let mut lines = Lines::open(args.files, &replay)?;
+    let mut inputs = Inputs::open(args.files, &reference, &replay)?;
     let mut table = Table { printer, shown: 0 };
-    while let Some(line) = lines.next(&replay)? {
-        replay.feed(&line);
+    while let Some(read) = inputs.next(&replay)? {
+        replay.feed(read);
         while let Some(alert) = replay.next_final() {
             table.row(&alert)?;
         }
@@ -79,13 +83,16 @@ fn uptime() -> i64 {
     part(seconds) * Timestamp::SECOND + part(hundredths) * (Timestamp::SECOND / 100)
 }
 
+/// What was read of a line.
+type Read = Result<Report, decode::Error>;
+
 /// The lines of several files, merged by their times.
-struct Lines {
+struct Inputs {
     files: Vec<LogFile>,
 }
 
-impl Lines {
-    fn open(paths: Vec<PathBuf>, replay: &Replay) -> Result<Self, Error> {
+impl Inputs {
+    fn open(paths: Vec<PathBuf>, reference: &Reference, replay: &Replay) -> Result<Self, Error> {
         // Two readers would tear its lines apart, or wait for each other.
         if paths.iter().filter(|path| is_stdin(path)).count() > 1 {
             return Err(Error::File(
@@ -94,21 +101,21 @@ impl Lines {
         }
         let mut files = paths
             .into_iter()
-            .map(LogFile::open)
+            .map(|path| LogFile::open(path, reference.clone()))
             .collect::<Result<Vec<_>, _>>()?;
         files.iter_mut().try_for_each(|file| file.advance(replay))?;
         Ok(Self { files })
     }
 
-    /// The line that was written first among the next of each file.
-    fn next(&mut self, replay: &Replay) -> Result<Option<String>, Error> {
-        let pending = self.files.iter_mut().filter(|file| file.line.is_some());
+    /// What was written first among the next of each file.
+    fn next(&mut self, replay: &Replay) -> Result<Option<Read>, Error> {
+        let pending = self.files.iter_mut().filter(|file| file.next.is_some());
         let Some(file) = pending.min_by_key(|file| file.time) else {
             return Ok(None);
         };
-        let line = file.line.take();
+        let read = file.next.take();
         file.advance(replay)?;
-        Ok(line)
+        Ok(read)
     }
 }
 
@@ -116,13 +123,15 @@ impl Lines {
 struct LogFile {
     path: PathBuf,
     reader: Box<dyn BufRead>,
-    line: Option<String>,
+    lines: Lines,
+    line: Vec<u8>,
+    next: Option<Read>,
     /// The time of the line, or of the last one that told its time.
     time: Option<Timestamp>,
 }
 
 impl LogFile {
-    fn open(path: PathBuf) -> Result<Self, Error> {
+    fn open(path: PathBuf, reference: Reference) -> Result<Self, Error> {
         let reader: Box<dyn BufRead> = if is_stdin(&path) {
             Box::new(io::stdin().lock())
         } else {
@@ -132,30 +141,36 @@ impl LogFile {
         Ok(Self {
             path,
             reader,
-            line: None,
+            lines: Lines::new(reference),
+            line: Vec::new(),
+            next: None,
             time: None,
         })
     }
 
     /// Reads the next line; what is longer than any line of the kernel's is left out.
     fn advance(&mut self, replay: &Replay) -> Result<(), Error> {
-        let mut bytes = Vec::new();
+        self.line.clear();
         let fail = |error| unreadable(&self.path, &error);
         self.reader
             .by_ref()
             .take(MAX_LINE)
-            .read_until(b'\n', &mut bytes)
+            .read_until(b'\n', &mut self.line)
             .map_err(fail)?;
-        if bytes.is_empty() {
-            self.line = None;
+        if self.line.is_empty() {
+            self.next = None;
             return Ok(());
         }
-        if bytes.last() != Some(&b'\n') {
+        if self.line.last() != Some(&b'\n') {
             skip_line(&mut self.reader).map_err(fail)?;
         }
-        let line = String::from_utf8_lossy(&bytes).into_owned();
-        self.time = replay.time_of(&line).or(self.time);
-        self.line = Some(line);
+        let read = self.lines.read(&self.line);
+        if let Ok(report) = &read
+            && report.stamp != Stamp::None
+        {
+            self.time = Some(replay.time_of(report.stamp));
+        }
+        self.next = Some(read);
         Ok(())
     }
 }
