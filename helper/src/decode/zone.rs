@@ -3,8 +3,21 @@
 /// Offsets from UTC of a place's clocks, as a plain value: whoever knows the place's rules fills it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Zone {
-    /// From which second since 1970 (UTC) on the clocks are so many seconds ahead of UTC, in order.
+    /// Seconds by which the clocks were ahead of UTC before the first change.
+    first: i32,
+    /// What the clocks show (seconds since 1970) when an offset begins to hold, and that offset, in order.
     changes: Vec<(i64, i32)>,
+}
+
+/// A while in which the clocks had one offset; the times are those that the clocks showed, in seconds since 1970.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Span {
+    /// From then on.
+    pub(super) from: i64,
+    /// Until before then.
+    pub(super) until: i64,
+    /// Seconds ahead of UTC.
+    pub(super) offset: i64,
 }
 
 impl Default for Zone {
@@ -16,18 +29,26 @@ impl Default for Zone {
 impl Zone {
     /// Clocks that are always so many seconds ahead of UTC.
     #[must_use]
-    pub fn fixed(offset: i32) -> Self {
+    pub const fn fixed(offset: i32) -> Self {
         Self {
-            changes: vec![(i64::MIN, offset)],
+            first: offset,
+            changes: Vec::new(),
         }
     }
 
-    /// Clocks that are `first` seconds ahead of UTC, and from each of the moments on by another offset.
+    /// Clocks that are `first` seconds ahead of UTC, and from each of the moments (seconds since 1970, UTC) on by another
+    /// offset.
     #[must_use]
     pub fn changing(first: i32, mut changes: Vec<(i64, i32)>) -> Self {
-        changes.insert(0, (i64::MIN, first));
         changes.sort_by_key(|(from, _)| *from);
-        Self { changes }
+        let mut before = first;
+        for (from, offset) in &mut changes {
+            // The clocks skip the time between the two offsets, or show it twice: until they are past it the offset before
+            // holds.
+            *from = from.saturating_add(i64::from(before.max(*offset)));
+            before = *offset;
+        }
+        Self { first, changes }
     }
 
     /// Seconds by which the clocks were ahead of UTC when they showed `local` (seconds since 1970 by those clocks).
@@ -35,18 +56,24 @@ impl Zone {
     /// Of an hour that the clocks showed twice the first is meant; one that they skipped is read by the offset before.
     #[must_use]
     pub fn offset_at(&self, local: i64) -> i64 {
-        let mut offset = 0;
-        let mut before = 0;
-        for (at, (from, ahead)) in self.changes.iter().enumerate() {
-            let ahead = i64::from(*ahead);
-            // While the clocks go back, the old offset holds until they showed the change's hour.
-            let previous = if at == 0 { ahead } else { before };
-            if from.saturating_add(previous.max(ahead)) > local {
+        self.span_at(local).offset
+    }
+
+    /// The while around `local` in which one offset held.
+    pub(super) fn span_at(&self, local: i64) -> Span {
+        let mut span = Span {
+            from: i64::MIN,
+            until: i64::MAX,
+            offset: self.first.into(),
+        };
+        for (from, offset) in &self.changes {
+            if *from > local {
+                span.until = *from;
                 break;
             }
-            offset = ahead;
-            before = ahead;
+            span.from = *from;
+            span.offset = (*offset).into();
         }
-        offset
+        span
     }
 }

@@ -11,14 +11,14 @@ use wallwatch::text;
 use wallwatch_dbus::Alert;
 use wallwatch_helper::{
     clock,
-    decode::{self, Lines, Report, Stamp, Zone, dress::Reference},
+    decode::{self, Lines, Report, Stamp, dress::Reference},
     detect,
     event::Timestamp,
     neighbourhood::Neighbourhood,
     replay::Replay,
 };
 
-use crate::{error::Error, print::Printer};
+use crate::{error::Error, print::Printer, zone};
 
 /// A line is looked at up to so many bytes; the kernel writes at most 1024 (`LOG_LINE_MAX`, kernel/printk/printk.c).
 const MAX_LINE: u64 = 8192;
@@ -36,7 +36,7 @@ pub(crate) fn run(args: Args, printer: &mut Printer) -> Result<ExitCode, Error> 
     let now = clock::now();
     let reference = Reference {
         now,
-        zone: Zone::fixed(utc_offset(now)),
+        zone: zone::system_zone(),
     };
     let mut replay = Replay::new(
         detect::Config::default(),
@@ -63,12 +63,6 @@ pub(crate) fn run(args: Args, printer: &mut Printer) -> Result<ExitCode, Error> 
         "{refused} of {total} lines were not firewall events."
     ))?;
     Ok(ExitCode::SUCCESS)
-}
-
-/// Seconds by which local time is ahead of UTC now.
-fn utc_offset(now: Timestamp) -> i32 {
-    let now = jiff::Timestamp::from_microsecond(now.0).unwrap_or_default();
-    jiff::tz::TimeZone::system().to_offset(now).seconds()
 }
 
 /// Microseconds since this machine started (`/proc/uptime`); 0 where it does not tell.

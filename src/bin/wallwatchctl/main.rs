@@ -1,7 +1,7 @@
 //! What Wallwatch knows, in a terminal.
 //!
 //! [`args`] says what can be asked, [`helper`] asks the helper and [`desktop`] the desktop program, [`print`] shows the answers;
-//! [`error`] turns what went wrong into one sentence and an exit code.
+//! [`error`] turns what went wrong into one sentence and an exit code. [`zone`] knows this machine's clocks.
 
 mod analyze;
 mod args;
@@ -10,6 +10,7 @@ mod error;
 mod helper;
 mod print;
 mod watch;
+mod zone;
 
 use std::process::ExitCode;
 
