@@ -26,7 +26,7 @@ pub struct Counts {
     pub lines: u64,
     /// Packets that came in.
     pub events: u64,
-    /// Packets that this machine sent, and what is no IP packet: no attack is made of them.
+    /// Packets that this machine sent or asked for, and what is no IP packet: no attack is made of them.
     pub outbound: u64,
     /// Lines that are no firewall events, by the reason.
     pub refused: BTreeMap<decode::Error, u64>,

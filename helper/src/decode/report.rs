@@ -93,6 +93,8 @@ pub struct Report {
     pub group: bool,
     /// Did this machine send it?
     pub outbound: bool,
+    /// Does it answer what this machine sent, or belong to a conversation that it takes part in?
+    pub answer: bool,
     /// The user and group of the local socket that sent it.
     pub owner: Option<(u32, u32)>,
     /// The packet's mark, where told.
@@ -117,6 +119,7 @@ impl Report {
             mac: None,
             group: false,
             outbound: false,
+            answer: false,
             owner: None,
             mark: None,
             body,
@@ -138,12 +141,13 @@ impl Report {
         }
     }
 
-    /// The event of a packet that came in at `time`; `None` where this machine sent it or where it is no IP packet.
+    /// The event of a packet that came in at `time`; `None` where this machine sent it or asked for it, and where it is no IP
+    /// packet.
     #[must_use]
     pub fn into_event(self, time: Timestamp) -> Option<Event> {
         let verdict = self.verdict();
         match self.body {
-            Body::Packet(packet) if !self.outbound => Some(Event {
+            Body::Packet(packet) if !self.outbound && !self.answer => Some(Event {
                 time,
                 packet,
                 verdict,
