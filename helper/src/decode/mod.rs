@@ -12,6 +12,8 @@ mod fields;
 mod ip;
 mod lines;
 mod log_line;
+pub mod nflog;
+pub mod order;
 mod report;
 mod verdict;
 mod zone;

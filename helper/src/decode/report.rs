@@ -70,6 +70,10 @@ pub enum Body {
 
 /// What one line, record or frame tells.
 #[derive(Debug, Clone, PartialEq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each answers a question of its own"
+)]
 pub struct Report {
     /// When.
     pub stamp: Stamp,

@@ -12,7 +12,10 @@ use super::{Source, Trouble, health::Health, pairing::Pairing, start_command, ta
 use crate::{
     clock,
     config::Config,
-    decode,
+    decode::{
+        self,
+        nflog::{Message, Messages, Record},
+    },
     event::{Event, Feed, Interface, Prefix, Verdict},
     sys::{
         capability::{Capability, Effective},
@@ -21,7 +24,6 @@ use crate::{
     },
 };
 use pace::Pace;
-use wire::{Message, Messages, Record};
 
 /// The group where none is configured: far from those that ulogd and others take.
 pub const DEFAULT_GROUP: u16 = 5370;
@@ -124,7 +126,7 @@ impl Nflog {
             }
             b"ww:seen" => {
                 if let Ok(packet) = decode::ip_packet(record.payload) {
-                    let group = record.group_frame || packet.dst.is_multicast();
+                    let group = record.is_to_group() || packet.dst.is_multicast();
                     let event = Event {
                         time: record.time.unwrap_or_else(clock::now),
                         packet,
@@ -132,7 +134,7 @@ impl Nflog {
                         feed: Feed::Nflog,
                         trusted: true,
                         interface: record
-                            .interface
+                            .input
                             .map(|index| self.name(index))
                             .unwrap_or_default(),
                         prefix: Prefix::default(),
