@@ -76,7 +76,11 @@ pub(super) fn fraction_micros(fraction: &str) -> Option<i64> {
 
 /// A short decimal number, digits alone.
 pub(super) fn digits(text: &str) -> Option<i64> {
-    super::fields::number::<u32>(text).map(i64::from)
+    text.bytes()
+        .all(|byte| byte.is_ascii_digit())
+        .then(|| text.parse::<u32>().ok())
+        .flatten()
+        .map(i64::from)
 }
 
 /// Days from 1970-01-01 to a date of the Gregorian calendar; `None` where there is no such date.

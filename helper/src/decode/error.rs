@@ -27,6 +27,9 @@ pub enum Error {
     /// A field's value is not what the kernel writes there.
     #[error("{0} has no possible value")]
     Value(&'static str),
+    /// The dump of a martian packet's frame, which the kernel writes behind the line that tells of it.
+    #[error("the frame of a martian packet, told on the line before")]
+    MartianFrame,
     /// Something stands behind the packet that the kernel does not write.
     #[error("text behind the packet")]
     Trailing,

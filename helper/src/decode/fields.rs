@@ -1,200 +1,350 @@
-//! The fields of a log line, one after the other: words between single blanks.
-
-use std::{
-    net::{IpAddr, Ipv4Addr, Ipv6Addr},
-    str::FromStr,
-};
+//! A cursor over the bytes of a log line: each call takes the next field where it is what it should be.
+//!
+//! A field ends with one blank or with the text. Nothing is looked at twice, and nothing is searched for.
 
 use super::Error;
 
 /// What is left of a line.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Fields<'a> {
-    rest: &'a str,
+    rest: &'a [u8],
+}
+
+/// A key as an error names it.
+pub(super) fn name<const N: usize>(key: &'static [u8; N]) -> &'static str {
+    std::str::from_utf8(key).unwrap_or_default()
 }
 
 impl<'a> Fields<'a> {
-    pub(super) const fn new(rest: &'a str) -> Self {
+    pub(super) const fn new(rest: &'a [u8]) -> Self {
         Self { rest }
     }
 
-    /// Is nothing left but blanks?
-    pub(super) fn is_at_end(&self) -> bool {
-        self.rest.bytes().all(|byte| byte == b' ')
+    /// What is left.
+    pub(super) const fn rest(&self) -> &'a [u8] {
+        self.rest
+    }
+
+    /// Is nothing left?
+    pub(super) const fn is_at_end(&self) -> bool {
+        self.rest.is_empty()
     }
 
     /// Does the next field begin so?
-    pub(super) fn next_is(&self, key: &str) -> bool {
-        self.rest.starts_with(key)
+    pub(super) fn next_is<const N: usize>(&self, key: &[u8; N]) -> bool {
+        self.rest.first_chunk() == Some(key)
     }
 
-    /// The value of the next field where its key is this one.
-    pub(super) fn optional(&mut self, key: &str) -> Option<&'a str> {
-        let value = self.rest.strip_prefix(key)?;
-        let end = value
-            .bytes()
-            .position(|byte| byte == b' ')
-            .unwrap_or(value.len());
-        let (value, rest) = value.split_at_checked(end)?;
-        self.rest = rest.get(1..).unwrap_or_default();
-        Some(value)
+    /// Takes these bytes where they come next.
+    #[inline]
+    pub(super) fn key<const N: usize>(&mut self, key: &[u8; N]) -> bool {
+        match self.rest.split_first_chunk() {
+            Some((head, rest)) if head == key => {
+                self.rest = rest;
+                true
+            }
+            _ => false,
+        }
     }
 
-    /// The value of the next field, whose key must be this one.
-    pub(super) fn required(&mut self, key: &'static str) -> Result<&'a str, Error> {
-        self.optional(key).ok_or(Error::Missing(key))
+    /// Takes these bytes, which must come next.
+    #[inline]
+    pub(super) fn expect<const N: usize>(&mut self, key: &'static [u8; N]) -> Result<(), Error> {
+        if self.key(key) {
+            Ok(())
+        } else {
+            Err(Error::Missing(name(key)))
+        }
+    }
+
+    /// Takes the blank that ends a field, which the text's end spares.
+    #[inline]
+    pub(super) fn end(&mut self) -> Option<()> {
+        match self.rest {
+            [] => Some(()),
+            [b' ', rest @ ..] => {
+                self.rest = rest;
+                Some(())
+            }
+            _ => None,
+        }
     }
 
     /// Takes the next field where it is this word.
-    pub(super) fn word(&mut self, word: &str) -> bool {
-        match self.rest.strip_prefix(word) {
-            Some(rest) if rest.is_empty() => self.rest = rest,
-            Some(rest) if rest.starts_with(' ') => self.rest = rest.get(1..).unwrap_or_default(),
-            _ => return false,
+    #[inline]
+    pub(super) fn word<const N: usize>(&mut self, word: &[u8; N]) -> bool {
+        let mut ahead = *self;
+        let taken = ahead.key(word) && ahead.end().is_some();
+        if taken {
+            *self = ahead;
         }
-        true
+        taken
     }
 
-    /// A decimal number in range.
-    pub(super) fn number<T: FromStr>(&mut self, key: &'static str) -> Result<T, Error> {
-        number(self.required(key)?).ok_or(Error::Value(key))
+    /// Takes `TRUNCATED`, behind which the kernel writes no blank.
+    pub(super) fn truncated(&mut self) -> bool {
+        let taken = self.key(b"TRUNCATED");
+        if taken {
+            let _blank = self.end();
+        }
+        taken
     }
 
-    /// A decimal number in range, where the field is there.
-    pub(super) fn optional_number<T: FromStr>(
-        &mut self,
-        key: &'static str,
-    ) -> Result<Option<T>, Error> {
-        self.optional(key)
-            .map(|text| number(text).ok_or(Error::Value(key)))
-            .transpose()
+    /// A value up to the next blank.
+    pub(super) fn value(&mut self) -> &'a [u8] {
+        let end = self
+            .rest
+            .iter()
+            .position(|byte| *byte == b' ')
+            .unwrap_or(self.rest.len());
+        let (value, rest) = self.rest.split_at_checked(end).unwrap_or((self.rest, &[]));
+        self.rest = rest.get(1..).unwrap_or_default();
+        value
     }
 
-    /// A byte as `0x1f`.
-    pub(super) fn hex(&mut self, key: &'static str) -> Result<u8, Error> {
-        let digits = self
-            .required(key)?
-            .strip_prefix("0x")
-            .ok_or(Error::Value(key))?;
-        hex_digits(digits)
-            .and_then(|value| u8::try_from(value).ok())
-            .ok_or(Error::Value(key))
-    }
-
-    /// An address.
-    pub(super) fn address(&mut self, key: &'static str) -> Result<IpAddr, Error> {
-        address(self.required(key)?).ok_or(Error::Value(key))
-    }
-
-    /// `OPT (020405B4)`: the digits between the brackets.
-    pub(super) fn hex_dump(&mut self) -> Result<Option<&'a str>, Error> {
-        let Some(rest) = self.rest.strip_prefix("OPT (") else {
-            return Ok(None);
-        };
-        let (digits, rest) = rest.split_once(')').ok_or(Error::Value("OPT"))?;
-        if digits.len() > 80
-            || !digits.len().is_multiple_of(2)
-            || !digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+    /// A decimal number as the kernel writes it: no sign, no leading zero, at most `max`.
+    #[inline]
+    pub(super) fn decimal(&mut self, max: u32) -> Option<u32> {
+        let mut value = 0_u64;
+        let mut rest = self.rest;
+        while let [byte, behind @ ..] = rest {
+            let digit = byte.wrapping_sub(b'0');
+            if digit > 9 {
+                break;
+            }
+            value = value.wrapping_mul(10).wrapping_add(digit.into());
+            rest = behind;
+        }
+        let digits = self.rest.len().wrapping_sub(rest.len());
+        // Ten digits hold every number of 32 bits.
+        if digits == 0
+            || digits > 10
+            || (digits > 1 && self.rest.first() == Some(&b'0'))
+            || value > max.into()
         {
-            return Err(Error::Value("OPT"));
+            return None;
         }
-        self.rest = rest.strip_prefix(' ').unwrap_or(rest);
-        Ok(Some(digits))
+        self.rest = rest;
+        u32::try_from(value).ok()
+    }
+
+    /// The field `KEY=123`, which must come next.
+    #[inline]
+    pub(super) fn number<T: Bounded, const N: usize>(
+        &mut self,
+        key: &'static [u8; N],
+    ) -> Result<T, Error> {
+        self.expect(key)?;
+        self.decimal(T::MAX)
+            .and_then(|value| self.end().map(|()| T::cut(value)))
+            .ok_or(Error::Value(name(key)))
+    }
+
+    /// The field `KEY=123`, where it comes next.
+    #[inline]
+    pub(super) fn optional_number<T: Bounded, const N: usize>(
+        &mut self,
+        key: &'static [u8; N],
+    ) -> Result<Option<T>, Error> {
+        if self.next_is(key) {
+            self.number(key).map(Some)
+        } else {
+            Ok(None)
+        }
+    }
+
+    /// The field `KEY=0x1f`: a byte as two digits.
+    #[inline]
+    pub(super) fn byte<const N: usize>(&mut self, key: &'static [u8; N]) -> Result<u8, Error> {
+        self.expect(key)?;
+        self.hex_byte().ok_or(Error::Value(name(key)))
+    }
+
+    #[inline]
+    fn hex_byte(&mut self) -> Option<u8> {
+        let ([b'0', b'x', high, low], rest) = self.rest.split_first_chunk()? else {
+            return None;
+        };
+        self.rest = rest;
+        self.end()?;
+        pair(*high, *low)
+    }
+
+    /// A hexadecimal number of at most 32 bits, without `0x`.
+    pub(super) fn hex(&mut self) -> Option<u32> {
+        let mut value = 0_u32;
+        let mut digits = 0_u8;
+        while let [byte, rest @ ..] = self.rest {
+            let digit = nibble(*byte);
+            if digit > 15 {
+                break;
+            }
+            // Eight digits of four bits.
+            digits = digits.checked_add(1).filter(|digits| *digits <= 8)?;
+            value = value << 4 | u32::from(digit);
+            self.rest = rest;
+        }
+        (digits > 0).then_some(value)
+    }
+
+    /// The field `KEY=0x1f00`, which must come next.
+    pub(super) fn hex_number<const N: usize>(
+        &mut self,
+        key: &'static [u8; N],
+    ) -> Result<u32, Error> {
+        self.expect(key)?;
+        if !self.key(b"0x") {
+            return Err(Error::Value(name(key)));
+        }
+        self.hex()
+            .and_then(|value| self.end().map(|()| value))
+            .ok_or(Error::Value(name(key)))
+    }
+
+    /// So many bytes as `00:1b:21`, of a link-layer address.
+    #[inline]
+    pub(super) fn colon_hex(&mut self, into: &mut [u8]) -> Option<()> {
+        let mut rest = self.rest;
+        let mut wrong = 0;
+        let mut first = true;
+        for byte in into {
+            if !first {
+                let [colon, behind @ ..] = rest else {
+                    return None;
+                };
+                wrong |= colon ^ b':';
+                rest = behind;
+            }
+            first = false;
+            let ([high, low], behind) = rest.split_first_chunk()?;
+            let (high, low) = (nibble(*high), nibble(*low));
+            wrong |= (high | low) & 0xf0;
+            *byte = high << 4 | low;
+            rest = behind;
+        }
+        self.rest = rest;
+        (wrong == 0).then_some(())
+    }
+
+    /// The field `KEY=00:1b:21:aa:bb:cc`, which must come next.
+    pub(super) fn mac<const N: usize>(&mut self, key: &'static [u8; N]) -> Result<[u8; 6], Error> {
+        let mut mac = [0; 6];
+        self.expect(key)?;
+        self.colon_hex(&mut mac)
+            .and_then(|()| self.end())
+            .map(|()| mac)
+            .ok_or(Error::Value(name(key)))
+    }
+
+    /// `OPT (020405B4)`: the options of a header, at most 40 bytes; `None` where the kernel wrote none.
+    pub(super) fn options<const N: usize>(
+        &mut self,
+    ) -> Result<Option<arrayvec::ArrayVec<u8, N>>, Error> {
+        if !self.key(b"OPT (") {
+            return Ok(None);
+        }
+        let mut options = arrayvec::ArrayVec::new();
+        loop {
+            match self.rest {
+                [b')', rest @ ..] if !options.is_empty() => {
+                    self.rest = rest;
+                    return match self.end() {
+                        Some(()) => Ok(Some(options)),
+                        None => Err(Error::Value("OPT")),
+                    };
+                }
+                [high, low, rest @ ..] => {
+                    self.rest = rest;
+                    pair(*high, *low)
+                        .and_then(|byte| options.try_push(byte).ok())
+                        .ok_or(Error::Value("OPT"))?;
+                }
+                _ => return Err(Error::Value("OPT")),
+            }
+        }
     }
 
     /// `INCOMPLETE [8 bytes]`: the packet ends within the header that comes next.
+    #[inline]
     pub(super) fn incomplete(&mut self) -> Result<bool, Error> {
-        if !self.word("INCOMPLETE") {
+        if !self.next_is(b"INCOMPLETE") {
             return Ok(false);
         }
-        let count = self.optional("[").and_then(number::<u32>);
-        (count.is_some() && self.word("bytes]"))
-            .then_some(true)
+        self.missing_bytes()
+            .map(|()| true)
             .ok_or(Error::Value("INCOMPLETE"))
     }
 
-    /// Skips the packet that an ICMP error quotes, `[SRC=.. ]`; within it only `INCOMPLETE [8 bytes]` has brackets.
-    pub(super) fn quoted_packet(&mut self) -> Result<(), Error> {
-        if !self.rest.starts_with('[') {
-            return Ok(());
-        }
-        let mut depth = 0_u32;
-        for (at, byte) in self.rest.bytes().enumerate() {
-            match byte {
-                b'[' => depth = depth.saturating_add(1),
-                b']' => depth = depth.saturating_sub(1),
-                _ => continue,
-            }
-            if depth == 0 {
-                let (quoted, rest) = self
-                    .rest
-                    .split_at_checked(at.saturating_add(1))
-                    .unwrap_or((self.rest, ""));
-                self.rest = rest.strip_prefix(' ').unwrap_or(rest);
-                let sound = (quoted.starts_with("[SRC=") || quoted.starts_with("[TRUNCATED"))
-                    && !quoted.contains("IN=");
-                return sound.then_some(()).ok_or(Error::Value("["));
-            }
-        }
-        Err(Error::Missing("]"))
+    #[cold]
+    fn missing_bytes(&mut self) -> Option<()> {
+        (self.word(b"INCOMPLETE") && self.key(b"[")).then_some(())?;
+        self.decimal(u32::MAX)?;
+        self.key(b" bytes]").then_some(())?;
+        self.end()
     }
 }
 
-/// A decimal number in range, digits alone.
-pub(super) fn number<T: FromStr>(text: &str) -> Option<T> {
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| text.parse().ok())
-        .flatten()
+/// A number with the range of its field.
+pub(super) trait Bounded {
+    /// The greatest.
+    const MAX: u32;
+    /// The same number as this type; it is known to fit.
+    fn cut(value: u32) -> Self;
 }
 
-/// A hexadecimal number of at most 32 bits, digits alone.
-pub(super) fn hex_digits(text: &str) -> Option<u32> {
-    text.bytes()
-        .all(|byte| byte.is_ascii_hexdigit())
-        .then(|| u32::from_str_radix(text, 16).ok())
-        .flatten()
+impl Bounded for u8 {
+    const MAX: u32 = 0xff;
+    fn cut(value: u32) -> Self {
+        value.to_le_bytes()[0]
+    }
 }
 
-/// The bytes that pairs of hexadecimal digits stand for.
-pub(super) fn hex_pairs(digits: &str) -> impl Iterator<Item = u8> {
-    let digit = |byte: u8| {
-        char::from(byte)
-            .to_digit(16)
-            .and_then(|value| u8::try_from(value).ok())
-            .unwrap_or(0)
-    };
-    digits
-        .as_bytes()
-        .as_chunks::<2>()
-        .0
-        .iter()
-        .map(move |[high, low]| digit(*high) << 4 | digit(*low))
+impl Bounded for u16 {
+    const MAX: u32 = 0xffff;
+    fn cut(value: u32) -> Self {
+        let [low, high, ..] = value.to_le_bytes();
+        Self::from_le_bytes([low, high])
+    }
 }
 
-/// An address; the kernel writes IPv6 in full length, which is read without the general parser.
-fn address(text: &str) -> Option<IpAddr> {
-    if text.len() == 39 {
-        let mut bits = 0_u128;
-        for (at, byte) in text.bytes().enumerate() {
-            if at % 5 == 4 {
-                (byte == b':').then_some(())?;
-            } else {
-                bits = bits << 4 | u128::from(char::from(byte).to_digit(16)?);
-            }
+impl Bounded for u32 {
+    const MAX: u32 = Self::MAX;
+    fn cut(value: u32) -> Self {
+        value
+    }
+}
+
+/// What each byte stands for as a hexadecimal digit; 0xff where it is none.
+const NIBBLES: [u8; 256] = {
+    let mut table = [0xff; 256];
+    let mut digit = 0_u8;
+    while digit < 16 {
+        let (lower, upper) = if digit < 10 {
+            (b'0'.wrapping_add(digit), b'0'.wrapping_add(digit))
+        } else {
+            let letter = digit.wrapping_sub(10);
+            (b'a'.wrapping_add(letter), b'A'.wrapping_add(letter))
+        };
+        if let Some((place, _)) = table.split_at_mut(lower as usize).1.split_first_mut() {
+            *place = digit;
         }
-        return Some(Ipv6Addr::from_bits(bits).into());
+        if let Some((place, _)) = table.split_at_mut(upper as usize).1.split_first_mut() {
+            *place = digit;
+        }
+        digit = digit.wrapping_add(1);
     }
-    if text.contains(':') {
-        text.parse().ok().map(IpAddr::V6)
-    } else {
-        text.parse::<Ipv4Addr>().ok().map(IpAddr::V4)
-    }
+    table
+};
+
+/// The value of a hexadecimal digit; more than 15 where it is none.
+#[inline]
+pub(super) fn nibble(byte: u8) -> u8 {
+    NIBBLES.get(usize::from(byte)).copied().unwrap_or(0xff)
 }
 
-/// Is the group bit of the address that this text begins with set (IEEE 802: the lowest bit of the first byte)?
-pub(super) fn is_group_mac(text: &str) -> bool {
-    text.get(..2)
-        .and_then(hex_digits)
-        .is_some_and(|byte| byte & 1 == 1)
+/// The byte of two hexadecimal digits.
+#[inline]
+pub(super) fn pair(high: u8, low: u8) -> Option<u8> {
+    let (high, low) = (nibble(high), nibble(low));
+    ((high | low) < 16).then_some(high << 4 | low)
 }

@@ -3,309 +3,322 @@
 //! The grammar is anchored: every field stands where the kernel writes it, has a value that the kernel can write, and
 //! nothing follows the last. So a text that merely quotes a packet, or two lines that ran into one another, are refused.
 
-use std::net::IpAddr;
+use arrayvec::ArrayString;
 
 use super::{
-    Body, Error, Report,
-    fields::{self, Fields},
+    Body, Error, Mac, Report, arp,
+    fields::{Fields, name},
+    headers, martian,
 };
-use crate::{
-    event::{Feed, Interface, Prefix},
-    packet::{
-        Fragment, Icmp, IpOptions, Packet, Protocol, Tcp, TcpFlags, TcpOptions, Transport, Udp,
-    },
-};
+use crate::event::{Feed, Interface, Prefix};
 
-/// Reads the message of a LOG rule: `PREFIXIN=eth0 OUT= MAC=.. SRC=.. DST=..` and so on, without any dress.
+/// Bytes of the longest interface name (`IFNAMSIZ`, `include/uapi/linux/if.h`, without its NUL).
+const LONGEST_NAME: usize = 15;
+
+/// Reads the message of a LOG rule, `PREFIXIN=eth0 OUT= MAC=.. SRC=.. DST=..` and so on, or of a martian packet,
+/// without any dress.
 pub fn log_line(text: &[u8]) -> Result<Report, Error> {
-    let text = std::str::from_utf8(text).map_err(|_| Error::NotFirewall)?;
-    // Two lines break the grammar somewhere; the cause is worth more than the place.
-    read(text).map_err(|error| {
-        if text.matches(" OUT=").nth(1).is_some() {
-            Error::Merged
-        } else {
-            error
-        }
-    })
+    let text = text.trim_ascii_end();
+    read(text).or_else(|error| otherwise(text, error))
 }
 
-fn read(text: &str) -> Result<Report, Error> {
-    let (prefix, rest) = split_prefix(text)?;
-    let mut fields = Fields::new(rest);
-    let inbound = fields.required("IN=")?;
-    let outbound = fields.required("OUT=")?;
-    let input = Interface::from(inbound).map_err(|_| Error::Value("IN="))?;
-    let output = Interface::from(outbound).map_err(|_| Error::Value("OUT="))?;
-    let _physical = (fields.optional("PHYSIN="), fields.optional("PHYSOUT="));
-    let group_frame = link_layer(&mut fields)?;
-    let packet = packet(&mut fields)?;
-    own_socket(&mut fields)?;
+/// What a text is that the grammar refused.
+#[cold]
+fn otherwise(text: &[u8], error: Error) -> Result<Report, Error> {
+    match error {
+        Error::NotFirewall => martian::martian(text),
+        // Two lines break the grammar somewhere; the cause is worth more than the place.
+        _ if is_merged(text) => Err(Error::Merged),
+        _ => Err(error),
+    }
+}
+
+fn read(text: &[u8]) -> Result<Report, Error> {
+    let (prefix, mut fields) = split_prefix(text)?;
+    let interfaces = Interfaces::read(&mut fields)?;
+    let (mac, group_frame) = link_layer(&mut fields)?;
+    let (body, group) = if fields.next_is(b"SRC=") {
+        let packet = headers::packet(&mut fields)?;
+        let group = packet.is_to_group();
+        (Body::Packet(packet), group)
+    } else {
+        (other_than_ip(&mut fields, mac)?, false)
+    };
+    let (owner, mark) = socket(&mut fields)?;
     if !fields.is_at_end() {
         return Err(Error::Trailing);
     }
     Ok(Report {
         prefix,
-        input,
-        output,
-        outbound: input.is_empty() && !output.is_empty(),
-        group: group_frame || packet.is_to_group(),
-        ..Report::bare(Feed::File, Body::Packet(packet))
+        input: interfaces.input,
+        output: interfaces.output,
+        physical_input: interfaces.physical_input,
+        physical_output: interfaces.physical_output,
+        mac,
+        group: group_frame || group,
+        outbound: interfaces.input.is_empty() && !interfaces.output.is_empty(),
+        owner,
+        mark,
+        ..Report::bare(Feed::File, body)
     })
 }
 
-/// The prefix, and the rest from `IN=` on.
+/// As much as fits of a text that need not be UTF-8; what is not is replaced by U+FFFD.
+pub(super) fn text<const N: usize>(bytes: &[u8]) -> ArrayString<N> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) if text.len() <= N => ArrayString::from(text).unwrap_or_default(),
+        _ => replaced(bytes),
+    }
+}
+
+#[cold]
+fn replaced<const N: usize>(bytes: &[u8]) -> ArrayString<N> {
+    let mut text = ArrayString::new();
+    for chunk in bytes.utf8_chunks() {
+        let broken = if chunk.invalid().is_empty() {
+            ""
+        } else {
+            "\u{fffd}"
+        };
+        for letter in chunk.valid().chars().chain(broken.chars()) {
+            if text.try_push(letter).is_err() {
+                return text;
+            }
+        }
+    }
+    text
+}
+
+/// The prefix, and the fields from behind the first `IN=` on.
 ///
-/// A prefix may hold `IN=` itself, so the first `IN=` counts that an interface's name and `OUT=` follow.
-fn split_prefix(text: &str) -> Result<(Prefix, &str), Error> {
+/// A prefix may hold `IN=` itself, so that `IN=` counts behind which an interface's name and `OUT=` stand.
+pub(super) fn split_prefix(text: &[u8]) -> Result<(Prefix, Fields<'_>), Error> {
     let mut from = 0;
-    while let Some(found) = text.get(from..).and_then(|rest| rest.find("IN=")) {
-        let at = from.saturating_add(found);
-        let (Some(prefix), Some(rest)) = (text.get(..at), text.get(at..)) else {
+    while let Some(found) = text.get(from..).and_then(|rest| memchr::memchr(b'=', rest)) {
+        let at = found.wrapping_add(from);
+        from = at.wrapping_add(1);
+        let (Some(before), Some(behind)) = (text.get(..at), text.get(from..)) else {
             break;
         };
-        let after_name = rest.get(3..).and_then(|rest| rest.split_once(' '));
-        if after_name.is_some_and(|(name, behind)| {
-            name.len() <= Interface::new().capacity() && behind.starts_with("OUT=")
-        }) {
-            let prefix = Prefix::from(prefix.trim()).map_err(|_| Error::LongPrefix)?;
-            return Ok((prefix, rest));
+        if let Some(prefix) = before.strip_suffix(b"IN")
+            && is_before_out(behind)
+        {
+            let prefix = prefix.trim_ascii();
+            return if prefix.len() > Prefix::new_const().capacity() {
+                Err(Error::LongPrefix)
+            } else if holds_header(prefix) {
+                Err(Error::Merged)
+            } else {
+                Ok((self::text(prefix), Fields::new(behind)))
+            };
         }
-        from = at.saturating_add(3);
     }
     Err(Error::NotFirewall)
 }
 
-/// The link-layer header, in one of the kernel's two dresses; says whether the frame was sent to a group.
-fn link_layer(fields: &mut Fields<'_>) -> Result<bool, Error> {
-    if fields.optional("MACSRC=").is_some() {
-        let dst = fields.required("MACDST=")?;
-        let _vlan = (fields.optional("VPROTO="), fields.optional("VID="));
-        fields.required("MACPROTO=")?;
-        return Ok(fields::is_group_mac(dst));
+/// Does an interface's name, or none, stand here before `OUT=`?
+fn is_before_out(text: &[u8]) -> bool {
+    let near = text.get(..=LONGEST_NAME).unwrap_or(text);
+    near.iter()
+        .position(|byte| matches!(byte, b' ' | b'='))
+        .and_then(|end| text.get(end..))
+        .is_some_and(|rest| rest.starts_with(b" OUT="))
+}
+
+/// Is there within this prefix what a log writes before one: the end of another line's dress?
+fn holds_header(prefix: &[u8]) -> bool {
+    // The shortest is the kernel's stamp, `[    1.234567] `.
+    const SHORTEST: usize = 14;
+    prefix.len() >= SHORTEST
+        && (prefix.windows(5).any(|found| found == b" OUT=")
+            || prefix.windows(9).any(|found| found == b" kernel: ")
+            || prefix.windows(11).any(|found| found == b" kernel[0]:")
+            || prefix.windows(9).any(is_stamp_end))
+}
+
+/// `.123456] `: how the kernel's stamp ends (kernel/printk/printk.c, `print_time`).
+fn is_stamp_end(found: &[u8]) -> bool {
+    matches!(found, [b'.', digits @ .., b']', b' '] if digits.iter().all(u8::is_ascii_digit))
+}
+
+/// Do two lines stand here in one?
+#[cold]
+fn is_merged(text: &[u8]) -> bool {
+    text.windows(5)
+        .filter(|found| found == b" OUT=")
+        .nth(1)
+        .is_some()
+        || split_at_header(text)
+}
+
+/// Does a line with its dress begin within the text?
+fn split_at_header(text: &[u8]) -> bool {
+    text.windows(9)
+        .any(|found| found == b" kernel: " || is_stamp_end(found))
+        || text.windows(11).any(|found| found == b" kernel[0]:")
+}
+
+/// Where a packet came in and leaves.
+pub(super) struct Interfaces {
+    pub(super) input: Interface,
+    pub(super) output: Interface,
+    physical_input: Interface,
+    physical_output: Interface,
+}
+
+impl Interfaces {
+    /// From behind `IN=` on: `eth0 OUT= PHYSIN=.. PHYSOUT=..`.
+    fn read(fields: &mut Fields<'_>) -> Result<Self, Error> {
+        let input = interface(fields, b"IN=")?;
+        fields.expect(b"OUT=")?;
+        let mut interfaces = Self {
+            input,
+            output: interface(fields, b"OUT=")?,
+            physical_input: Interface::new_const(),
+            physical_output: Interface::new_const(),
+        };
+        if fields.key(b"PHYSIN=") {
+            interfaces.physical_input = interface(fields, b"PHYSIN=")?;
+        }
+        if fields.key(b"PHYSOUT=") {
+            interfaces.physical_output = interface(fields, b"PHYSOUT=")?;
+        }
+        Ok(interfaces)
     }
-    let Some(mac) = fields.optional("MAC=") else {
-        return Ok(false);
+}
+
+/// An interface's name up to the blank behind; one with `=` is the head of another line.
+pub(super) fn interface<const N: usize>(
+    fields: &mut Fields<'_>,
+    key: &'static [u8; N],
+) -> Result<Interface, Error> {
+    let value = fields.value();
+    if value.len() > LONGEST_NAME || value.contains(&b'=') {
+        return Err(Error::Value(name(key)));
+    }
+    Ok(text(value))
+}
+
+/// The link-layer header, in one of the kernel's two dresses, and whether the frame was sent to a group.
+#[inline]
+fn link_layer(fields: &mut Fields<'_>) -> Result<(Option<Mac>, bool), Error> {
+    if fields.next_is(b"MACSRC=") {
+        return decoded(fields);
+    }
+    if !fields.key(b"MAC=") {
+        return Ok((None, false));
+    }
+    let mac = raw(fields)?;
+    if fields.key(b"TUNNEL=") {
+        tunnel(fields).ok_or(Error::Value("TUNNEL="))?;
+        return Ok((None, false));
+    }
+    Ok((mac, mac.is_some_and(|mac| is_group(mac.dst))))
+}
+
+/// `MACSRC=.. MACDST=.. VPROTO=8100 VID=7 MACPROTO=0800`.
+#[cold]
+fn decoded(fields: &mut Fields<'_>) -> Result<(Option<Mac>, bool), Error> {
+    let src = fields.mac(b"MACSRC=")?;
+    let dst = fields.mac(b"MACDST=")?;
+    if fields.key(b"VPROTO=") {
+        ethertype(fields).ok_or(Error::Value("VPROTO="))?;
+        fields.number::<u16, _>(b"VID=")?;
+    }
+    fields.expect(b"MACPROTO=")?;
+    let ethertype = ethertype(fields).ok_or(Error::Value("MACPROTO="))?;
+    let mac = Mac {
+        src,
+        dst,
+        ethertype,
     };
-    if !mac
-        .bytes()
-        .all(|byte| byte.is_ascii_hexdigit() || byte == b':')
-    {
+    Ok((Some(mac), is_group(dst)))
+}
+
+/// Four hexadecimal digits.
+fn ethertype(fields: &mut Fields<'_>) -> Option<u16> {
+    let before = fields.rest().len();
+    let value = u16::try_from(fields.hex()?).ok()?;
+    (before.wrapping_sub(fields.rest().len()) == 4).then_some(())?;
+    fields.end().map(|()| value)
+}
+
+/// The bytes behind `MAC=`: 14 of an Ethernet frame, of other links more, fewer or none.
+#[inline]
+pub(super) fn raw(fields: &mut Fields<'_>) -> Result<Option<Mac>, Error> {
+    let mut ahead = *fields;
+    let mut header = [0; 14];
+    if ahead.colon_hex(&mut header).is_some() && ahead.end().is_some() {
+        *fields = ahead;
+        let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, high, low] = header;
+        return Ok(Some(Mac {
+            dst: [d0, d1, d2, d3, d4, d5],
+            src: [s0, s1, s2, s3, s4, s5],
+            ethertype: u16::from_be_bytes([high, low]),
+        }));
+    }
+    other_link(fields).map(|()| None)
+}
+
+/// A link-layer header that is not Ethernet's: pairs of digits with colons between.
+#[cold]
+fn other_link(fields: &mut Fields<'_>) -> Result<(), Error> {
+    let value = fields.value();
+    let pairs_and_colons = value.chunks(3).all(|chunk| {
+        matches!(chunk, [high, low, rest @ ..]
+            if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() && matches!(rest, [] | [b':']))
+    });
+    if value.last() == Some(&b':') || !pairs_and_colons {
         return Err(Error::Value("MAC="));
     }
-    let _tunnel = fields.optional("TUNNEL=");
-    // Only an Ethernet header, 14 bytes as `xx:`, begins with its destination.
-    Ok(mac.len() == 41 && fields::is_group_mac(mac))
+    Ok(())
 }
 
-/// From `SRC=` to the end of the packet.
-fn packet(fields: &mut Fields<'_>) -> Result<Packet, Error> {
-    let src = fields.address("SRC=")?;
-    let dst = fields.address("DST=")?;
-    match (src, dst) {
-        (IpAddr::V4(_), IpAddr::V4(_)) => ipv4(fields, src, dst),
-        (IpAddr::V6(_), IpAddr::V6(_)) => ipv6(fields, src, dst),
-        _ => Err(Error::Value("DST=")),
+/// `192.0.2.1->192.0.2.2 `: the ends of a tunnel.
+#[cold]
+fn tunnel(fields: &mut Fields<'_>) -> Option<()> {
+    fields.ipv4()?;
+    fields.key(b"->").then_some(())?;
+    fields.ipv4()?;
+    fields.end()
+}
+
+/// Is the group bit of a link-layer address set (IEEE 802: the lowest bit of the first byte)?
+pub(super) const fn is_group(mac: [u8; 6]) -> bool {
+    mac[0] & 1 == 1
+}
+
+/// What is told of a frame that is no IP packet, or of one that the kernel could not read.
+#[cold]
+fn other_than_ip(fields: &mut Fields<'_>, mac: Option<Mac>) -> Result<Body, Error> {
+    if fields.truncated() {
+        return Err(Error::Short);
+    }
+    if fields.next_is(b"ARP ") {
+        return arp::arp(fields).map(Body::Arp);
+    }
+    // Of these the kernel writes more, so the line was cut (`nf_log_netdev_packet`).
+    let cut = |mac: Mac| matches!(mac.ethertype, 0x0800 | 0x86dd | 0x0806 | 0x8035);
+    match mac {
+        Some(mac) if fields.is_at_end() && !cut(mac) => Ok(Body::Frame),
+        _ => Err(Error::Missing("SRC=")),
     }
 }
 
-/// What `dump_ipv4_packet` writes.
-fn ipv4(fields: &mut Fields<'_>, src: IpAddr, dst: IpAddr) -> Result<Packet, Error> {
-    let len = fields.number::<u16>("LEN=")?.into();
-    let tos = fields.hex("TOS=")? | fields.hex("PREC=")?;
-    let ttl = fields.number("TTL=")?;
-    let ip_id = fields.number::<u16>("ID=")?;
-    fields.word("CE");
-    let df = fields.word("DF");
-    let more = fields.word("MF");
-    // In units of 8 bytes, at most 13 bits (RFC 791).
-    let offset = match fields.optional("FRAG:") {
-        Some(text) => {
-            let units = fields::number::<u16>(text)
-                .filter(|units| *units < 0x2000)
-                .ok_or(Error::Value("FRAG:"))?;
-            units.checked_mul(8).ok_or(Error::Value("FRAG:"))?
-        }
-        None => 0,
-    };
-    let has_options = fields.hex_dump()?.is_some();
-    let (protocol, transport) = transport(fields, offset != 0)?;
-    Ok(Packet {
-        src,
-        dst,
-        protocol,
-        len,
-        ttl,
-        tos,
-        ip_id: Some(ip_id.into()),
-        df,
-        fragment: (more || offset != 0).then_some(Fragment { offset, more }),
-        has_options,
-        ip_options: IpOptions::new(),
-        transport,
-    })
-}
-
-/// What `dump_ipv6_packet` writes.
-fn ipv6(fields: &mut Fields<'_>, src: IpAddr, dst: IpAddr) -> Result<Packet, Error> {
-    let mut packet = Packet {
-        src,
-        dst,
-        len: fields.number("LEN=")?,
-        tos: fields.number("TC=")?,
-        ttl: fields.number("HOPLIMIT=")?,
-        // 59 is "no next header" (RFC 8200 section 4.7): what is left when the kernel could not read on.
-        protocol: Protocol(59),
-        ip_id: None,
-        df: false,
-        fragment: None,
-        has_options: false,
-        ip_options: IpOptions::new(),
-        transport: Transport::Other,
-    };
-    fields.number::<u32>("FLOWLBL=")?;
-    while !fields.next_is("PROTO=") {
-        let dumped = fields.word("OPT") && fields.word("(");
-        packet.has_options = true;
-        if let Some(text) = fields.optional("FRAG:") {
-            let offset = fields::number(text).ok_or(Error::Value("FRAG:"))?;
-            let more = fields.word("INCOMPLETE");
-            packet.fragment = Some(Fragment { offset, more });
-            packet.ip_id = Some(
-                fields
-                    .optional("ID:")
-                    .and_then(fields::hex_digits)
-                    .ok_or(Error::Value("ID:"))?,
-            );
-        } else if fields.word("AH") || fields.word("ESP") {
-            fields.incomplete()?;
-            fields.optional("SPI=");
-        } else if fields.word("TRUNCATED") {
-            return Ok(packet);
-        } else if !dumped {
-            // A later fragment, an ESP header and a header not known end the kernel's text without PROTO=.
-            break;
-        }
-        if dumped && !fields.word(")") {
-            return Err(Error::Missing(")"));
-        }
-    }
-    if fields.next_is("PROTO=") {
-        let later = packet.fragment.is_some_and(|fragment| fragment.offset != 0);
-        (packet.protocol, packet.transport) = transport(fields, later)?;
-    } else if !packet.has_options
-        || !(fields.is_at_end() || fields.next_is("MARK=") || fields.next_is("UID="))
-    {
-        return Err(Error::Missing("PROTO="));
-    }
-    Ok(packet)
-}
-
-/// `PROTO=` and the header behind; `later` fragments have none.
-fn transport(fields: &mut Fields<'_>, later: bool) -> Result<(Protocol, Transport), Error> {
-    if fields.word("TRUNCATED") {
-        return Ok((Protocol(59), Transport::Other));
-    }
-    let named = match fields.required("PROTO=")? {
-        "TCP" => Protocol::TCP,
-        "UDP" => Protocol::UDP,
-        "UDPLITE" => Protocol::UDPLITE,
-        "ICMP" => Protocol::ICMP,
-        "ICMPv6" => Protocol::ICMPV6,
-        "AH" => Protocol(51),
-        "ESP" => Protocol(50),
-        // What the kernel writes as a number it does not look into.
-        number => {
-            let number = fields::number(number).ok_or(Error::Value("PROTO="))?;
-            return Ok((Protocol(number), Transport::Other));
-        }
-    };
-    if later || fields.incomplete()? {
-        return Ok((named, Transport::Other));
-    }
-    let transport = match named {
-        Protocol::TCP => Transport::Tcp(tcp(fields)?),
-        Protocol::UDP | Protocol::UDPLITE => Transport::Udp(Udp {
-            sport: fields.number("SPT=")?,
-            dport: fields.number("DPT=")?,
-            len: Some(fields.number("LEN=")?),
-        }),
-        Protocol::ICMP | Protocol::ICMPV6 => Transport::Icmp(icmp(fields)?),
-        _ => {
-            fields.required("SPI=")?;
-            Transport::Other
-        }
-    };
-    Ok((named, transport))
-}
-
-/// What `nf_log_dump_tcp_header` writes.
-fn tcp(fields: &mut Fields<'_>) -> Result<Tcp, Error> {
-    let sport = fields.number("SPT=")?;
-    let dport = fields.number("DPT=")?;
-    let seq = fields.optional_number("SEQ=")?;
-    let ack = fields.optional_number("ACK=")?;
-    let window = fields.number("WINDOW=")?;
-    fields.hex("RES=")?;
-    // Accurate ECN, the ninth flag, which kernels write since 6.15 (RFC 9768).
-    fields.word("AE");
-    let mut flags = TcpFlags::default();
-    for (flag, name) in TcpFlags::NAMES {
-        if fields.word(name) {
-            flags = flags.with(flag);
-        }
-    }
-    let urgp = fields.number("URGP=")?;
-    let options = fields.hex_dump()?.map(|digits| {
-        let mut options = TcpOptions::new();
-        options.extend(fields::hex_pairs(digits).take(40));
-        options
-    });
-    Ok(Tcp {
-        sport,
-        dport,
-        seq,
-        ack,
-        flags,
-        window,
-        urgp,
-        options,
-    })
-}
-
-/// What the kernel writes of ICMP and ICMPv6; the packet that an error quotes is skipped, never mistaken for the outer one.
-fn icmp(fields: &mut Fields<'_>) -> Result<Icmp, Error> {
-    let mut icmp = Icmp {
-        kind: fields.number("TYPE=")?,
-        code: fields.number("CODE=")?,
-        id: None,
-        seq: None,
-        detail: None,
-        quoted: None,
-    };
-    if fields.incomplete()? {
-        return Ok(icmp);
-    }
-    icmp.id = fields.optional_number("ID=")?;
-    icmp.seq = fields.optional_number("SEQ=")?;
-    for key in ["PARAMETER=", "POINTER=", "GATEWAY="] {
-        fields.optional(key);
-    }
-    fields.quoted_packet()?;
-    fields.optional_number::<u32>("MTU=")?;
-    Ok(icmp)
-}
+/// The user and group of the local socket, and the packet's mark.
+type Socket = (Option<(u32, u32)>, Option<u32>);
 
 /// What the kernel adds of the sending socket and the mark.
-fn own_socket(fields: &mut Fields<'_>) -> Result<(), Error> {
-    if fields.optional_number::<u32>("UID=")?.is_some() {
-        fields.number::<u32>("GID=")?;
-    }
-    match fields.optional("MARK=") {
-        Some(text) => text
-            .strip_prefix("0x")
-            .and_then(fields::hex_digits)
-            .map(|_| ())
-            .ok_or(Error::Value("MARK=")),
-        None => Ok(()),
-    }
+#[inline]
+fn socket(fields: &mut Fields<'_>) -> Result<Socket, Error> {
+    let owner = match fields.optional_number(b"UID=")? {
+        Some(user) => Some((user, fields.number(b"GID=")?)),
+        None => None,
+    };
+    let mark = if fields.next_is(b"MARK=") {
+        Some(fields.hex_number(b"MARK=")?)
+    } else {
+        None
+    };
+    Ok((owner, mark))
 }

@@ -1,23 +1,31 @@
 //! From bytes and lines to packets: everything here was written by strangers.
 //!
-//! [`ip_packet`] reads the bytes of an IP packet, [`log_line()`] the text of the kernel's LOG target, and [`Lines`] takes off
-//! what syslog or dmesg put around that text. Each tells what it read as a [`Report`]. [`verdict_of`] says what a rule's prefix tells of the packet's fate. Nothing
-//! here panics, allocates or guesses: what cannot be read is refused with an [`Error`].
+//! [`ip_packet`] reads the bytes of an IP packet, [`log_line()`] the text of the kernel's LOG target, [`emulated_line`] what
+//! ulogd writes in its manner, and [`Lines`] takes off what syslog or dmesg put around that text. Each tells what it read as
+//! a [`Report`]. [`verdict_of`] says what a rule's prefix tells of the packet's fate. Nothing here panics, allocates or
+//! guesses: what cannot be read is refused with an [`Error`].
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+mod address;
+mod arp;
 mod calendar;
 pub mod dress;
+mod emulated;
 mod error;
 mod fields;
+mod headers;
 mod ip;
 mod lines;
 mod log_line;
+mod martian;
 pub mod nflog;
 pub mod order;
 mod report;
+mod transports;
 mod verdict;
 mod zone;
 
+pub use emulated::emulated_line;
 pub use error::Error;
 pub use ip::ip_packet;
 pub use lines::Lines;

@@ -1,0 +1,238 @@
+//! The header behind the IP header on a log line, and the packet that an ICMP error quotes.
+
+use super::{Error, fields::Fields, headers};
+use crate::packet::{Icmp, IcmpDetail, Packet, Protocol, Quoted, Tcp, TcpFlags, Transport, Udp};
+
+/// Which packet of a line is read. The kernel shows what an ICMP error quotes, and goes no deeper.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Place {
+    /// The packet that came.
+    Outer,
+    /// The one it quotes.
+    Quoted,
+}
+
+/// `PROTO=` and the header behind; `later` fragments have none.
+#[inline]
+pub(super) fn transport(
+    fields: &mut Fields<'_>,
+    later: bool,
+    place: Place,
+) -> Result<(Protocol, Transport), Error> {
+    fields.expect(b"PROTO=")?;
+    let Some(protocol) = named(fields) else {
+        // What the kernel writes as a number it does not look into.
+        let number = fields.decimal(0xff).filter(|_| fields.end().is_some());
+        let number = number.and_then(|number| number.try_into().ok());
+        let protocol = Protocol(number.ok_or(Error::Value("PROTO="))?);
+        return Ok((protocol, Transport::Other));
+    };
+    if later || fields.incomplete()? {
+        return Ok((protocol, Transport::Other));
+    }
+    let transport = match protocol {
+        Protocol::TCP => Transport::Tcp(tcp(fields)?),
+        Protocol::UDP | Protocol::UDPLITE => Transport::Udp(udp(fields)?),
+        Protocol::ICMP => Transport::Icmp(icmp(fields, place)?),
+        Protocol::ICMPV6 => Transport::Icmp(icmpv6(fields, place)?),
+        _ => Transport::Ipsec {
+            spi: fields.hex_number(b"SPI=")?,
+        },
+    };
+    Ok((protocol, transport))
+}
+
+/// The protocols that the kernel names.
+#[inline]
+fn named(fields: &mut Fields<'_>) -> Option<Protocol> {
+    Some(if fields.word(b"TCP") {
+        Protocol::TCP
+    } else if fields.word(b"UDP") {
+        Protocol::UDP
+    } else if fields.word(b"ICMP") {
+        Protocol::ICMP
+    } else if fields.word(b"ICMPv6") {
+        Protocol::ICMPV6
+    } else if fields.word(b"UDPLITE") {
+        Protocol::UDPLITE
+    } else if fields.word(b"ESP") {
+        Protocol::ESP
+    } else if fields.word(b"AH") {
+        Protocol::AH
+    } else {
+        return None;
+    })
+}
+
+/// What `nf_log_dump_udp_header` writes.
+#[inline]
+pub(super) fn udp(fields: &mut Fields<'_>) -> Result<Udp, Error> {
+    Ok(Udp {
+        sport: fields.number(b"SPT=")?,
+        dport: fields.number(b"DPT=")?,
+        len: Some(fields.number(b"LEN=")?),
+    })
+}
+
+/// What `nf_log_dump_tcp_header` writes.
+#[inline]
+fn tcp(fields: &mut Fields<'_>) -> Result<Tcp, Error> {
+    let sport = fields.number(b"SPT=")?;
+    let dport = fields.number(b"DPT=")?;
+    let (seq, ack) = if fields.next_is(b"SEQ=") {
+        (Some(fields.number(b"SEQ=")?), Some(fields.number(b"ACK=")?))
+    } else {
+        (None, None)
+    };
+    let window = fields.number(b"WINDOW=")?;
+    fields.byte(b"RES=")?;
+    // Accurate ECN, the ninth flag, which kernels write since 6.15 (RFC 9768).
+    fields.word(b"AE");
+    let flags = flags(fields);
+    let urgp = fields.number(b"URGP=")?;
+    // Options that are cut short are not told, and nothing follows.
+    let options = if fields.key(b"OPT (TRUNCATED)") {
+        None
+    } else {
+        fields.options()?
+    };
+    Ok(Tcp {
+        sport,
+        dport,
+        seq,
+        ack,
+        flags,
+        window,
+        urgp,
+        options,
+    })
+}
+
+/// The flags, in the kernel's order; ulogd keeps to it and leaves out the first two.
+#[inline]
+pub(super) fn flags(fields: &mut Fields<'_>) -> TcpFlags {
+    let mut flags = TcpFlags::default();
+    let mut take = |name: &[u8; 4], flag| {
+        if fields.key(name) {
+            flags = flags.with(flag);
+        }
+    };
+    take(b"CWR ", TcpFlags::CWR);
+    take(b"ECE ", TcpFlags::ECE);
+    take(b"URG ", TcpFlags::URG);
+    take(b"ACK ", TcpFlags::ACK);
+    take(b"PSH ", TcpFlags::PSH);
+    take(b"RST ", TcpFlags::RST);
+    take(b"SYN ", TcpFlags::SYN);
+    take(b"FIN ", TcpFlags::FIN);
+    flags
+}
+
+/// Type and code, and the identifier and sequence number of an echo or its like.
+pub(super) fn icmp_head(fields: &mut Fields<'_>) -> Result<Icmp, Error> {
+    Ok(Icmp {
+        kind: fields.number(b"TYPE=")?,
+        code: fields.number(b"CODE=")?,
+        id: fields.optional_number(b"ID=")?,
+        seq: fields.optional_number(b"SEQ=")?,
+        detail: None,
+        quoted: None,
+    })
+}
+
+/// What `dump_ipv4_packet` writes of ICMP.
+fn icmp(fields: &mut Fields<'_>, place: Place) -> Result<Icmp, Error> {
+    /// Types of RFC 792.
+    const UNREACHABLE: u8 = 3;
+    const SOURCE_QUENCH: u8 = 4;
+    const REDIRECT: u8 = 5;
+    const TIME_EXCEEDED: u8 = 11;
+    const PARAMETER_PROBLEM: u8 = 12;
+    /// The code of "fragmentation needed", type 3 (RFC 792, RFC 1191).
+    const TOO_BIG: u8 = 4;
+
+    let mut icmp = icmp_head(fields)?;
+    if fields.incomplete()? {
+        return Ok(icmp);
+    }
+    match icmp.kind {
+        PARAMETER_PROBLEM if fields.next_is(b"PARAMETER=") => {
+            icmp.detail = Some(IcmpDetail::Pointer(
+                fields.number::<u8, _>(b"PARAMETER=")?.into(),
+            ));
+        }
+        REDIRECT if fields.key(b"GATEWAY=") => {
+            let gateway = fields.ipv4().filter(|_| fields.end().is_some());
+            icmp.detail = gateway.map(IcmpDetail::Gateway);
+            icmp.detail.ok_or(Error::Value("GATEWAY="))?;
+        }
+        _ => {}
+    }
+    if place == Place::Outer
+        && matches!(
+            icmp.kind,
+            UNREACHABLE | SOURCE_QUENCH | REDIRECT | TIME_EXCEEDED
+        )
+    {
+        icmp.quoted = quoted(fields)?;
+    }
+    if (icmp.kind, icmp.code) == (UNREACHABLE, TOO_BIG) && fields.next_is(b"MTU=") {
+        let mtu = fields.number::<u16, _>(b"MTU=")?;
+        icmp.detail = Some(IcmpDetail::Mtu(mtu.into()));
+    }
+    Ok(icmp)
+}
+
+/// What `dump_ipv6_packet` writes of ICMPv6.
+fn icmpv6(fields: &mut Fields<'_>, place: Place) -> Result<Icmp, Error> {
+    /// Types of RFC 4443; those up to parameter problem are errors.
+    const TOO_BIG: u8 = 2;
+    const PARAMETER_PROBLEM: u8 = 4;
+
+    let mut icmp = icmp_head(fields)?;
+    if icmp.kind == PARAMETER_PROBLEM && fields.key(b"POINTER=") {
+        let pointer = fields.hex().filter(|_| fields.end().is_some());
+        icmp.detail = pointer.map(IcmpDetail::Pointer);
+        icmp.detail.ok_or(Error::Value("POINTER="))?;
+    }
+    if place == Place::Outer && matches!(icmp.kind, 1..=PARAMETER_PROBLEM) {
+        icmp.quoted = quoted(fields)?;
+    }
+    if icmp.kind == TOO_BIG && fields.next_is(b"MTU=") {
+        icmp.detail = Some(IcmpDetail::Mtu(fields.number(b"MTU=")?));
+    }
+    Ok(icmp)
+}
+
+/// `[SRC=.. ] `: the packet that an error quotes, by the grammar of packets; `None` where the kernel could not read it.
+fn quoted(fields: &mut Fields<'_>) -> Result<Option<Quoted>, Error> {
+    if !fields.key(b"[") {
+        return Ok(None);
+    }
+    let packet = if fields.key(b"TRUNCATED") {
+        None
+    } else {
+        Some(headers::placed(fields, Place::Quoted)?)
+    };
+    fields.expect(b"]")?;
+    fields.end().ok_or(Error::Value("]"))?;
+    Ok(packet.as_ref().map(summary))
+}
+
+/// What is kept of a quoted packet.
+fn summary(packet: &Packet) -> Quoted {
+    Quoted {
+        src: packet.src,
+        dst: packet.dst,
+        protocol: packet.protocol,
+        len: packet.len,
+        ttl: packet.ttl,
+        sport: packet.sport(),
+        dport: packet.dport(),
+        flags: packet.tcp().map(|tcp| tcp.flags),
+        icmp: match &packet.transport {
+            Transport::Icmp(icmp) => Some((icmp.kind, icmp.code)),
+            _ => None,
+        },
+    }
+}
