@@ -107,7 +107,8 @@ impl Config {
         }
     }
 
-    fn parse(path: &Path, text: &str) -> Result<Self, Error> {
+    /// Reads the text of the file at `path`.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
         let file: File = toml::from_str(text).map_err(|cause| Error::Parse {
             path: path.to_owned(),
             cause: Box::new(cause),

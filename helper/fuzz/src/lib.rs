@@ -1,0 +1,24 @@
+//! What each fuzz target does with its input: it reads it, and whatever was read must hold together.
+//!
+//! The fuzzers call these functions with what they make up, `tests/helper/seeds.rs` with the committed inputs. What does not
+//! hold is a panic.
+
+pub mod config;
+pub mod ip_packet;
+pub mod log_line;
+pub mod nflog_message;
+pub mod sound;
+
+#[path = "../../../tests/support/format/mod.rs"]
+pub mod format;
+
+/// What is done with an input.
+pub type Check = fn(&[u8]);
+
+/// Each target by its name, which is also the folder of its inputs.
+pub const TARGETS: [(&str, Check); 4] = [
+    ("log_line", log_line::check),
+    ("ip_packet", ip_packet::check),
+    ("nflog_message", nflog_message::check),
+    ("config", config::check),
+];
