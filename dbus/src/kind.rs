@@ -1,6 +1,6 @@
 //! The words of the contract: kinds, families, severities and verdicts.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
 
 /// A word that the contract does not know; a newer helper may have sent it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +14,8 @@ impl fmt::Display for UnknownWord {
 
 impl std::error::Error for UnknownWord {}
 
-/// Declares an enum whose variants are words on the wire.
+/// Declares an enum whose variants are words on the wire: `ALL`, `as_str`, and back by `FromStr`.
+#[macro_export]
 macro_rules! words {
     ($(#[$outer:meta])* pub enum $name:ident { $($(#[$inner:meta])* $variant:ident = $word:literal,)+ }) => {
         $(#[$outer])*
@@ -32,14 +33,14 @@ macro_rules! words {
             }
         }
 
-        impl fmt::Display for $name {
-            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.pad(self.as_str()) }
+        impl ::std::fmt::Display for $name {
+            fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result { f.pad(self.as_str()) }
         }
 
-        impl FromStr for $name {
-            type Err = UnknownWord;
-            fn from_str(word: &str) -> Result<Self, UnknownWord> {
-                match word { $($word => Ok(Self::$variant),)+ other => Err(UnknownWord(other.to_owned())) }
+        impl ::std::str::FromStr for $name {
+            type Err = $crate::UnknownWord;
+            fn from_str(word: &str) -> Result<Self, $crate::UnknownWord> {
+                match word { $($word => Ok(Self::$variant),)+ other => Err($crate::UnknownWord(other.to_owned())) }
             }
         }
     };

@@ -2,7 +2,7 @@
 //!
 //! The modules stand in the order of the data. [`packet`] and [`event`] hold what flows. [`decode`] makes packets of bytes
 //! and lines. [`detect`] weighs each event, with [`neighbourhood`] telling what this machine is, and finds the attacks;
-//! [`alert`] keeps them as incidents. [`watcher`] is that way as a whole, a pure value that live sources and
+//! [`alert`] keeps them as incidents. [`explain`] says in words what a single packet is for. [`watcher`] is that way as a whole, a pure value that live sources and
 //! [`replay`] of log files drive alike.
 //!
 //! The rest touches the system: [`source`] brings events in, by what [`sys`] asks of the kernel; [`store`] remembers
@@ -21,6 +21,7 @@ pub mod config;
 pub mod decode;
 pub mod detect;
 pub mod event;
+pub mod explain;
 pub mod failure;
 mod journal;
 pub mod neighbourhood;

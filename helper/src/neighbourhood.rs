@@ -2,6 +2,8 @@
 
 use std::{net::IpAddr, ops::RangeInclusive};
 
+use crate::packet::Packet;
+
 /// The default of `net.ipv4.ip_local_port_range` (Documentation/networking/ip-sysctl.rst).
 pub const DEFAULT_EPHEMERAL: RangeInclusive<u16> = 32768..=60999;
 
@@ -38,5 +40,17 @@ impl Neighbourhood {
             IpAddr::V4(v4) => v4.is_private() || v4.is_link_local(),
             IpAddr::V6(v6) => v6.is_unique_local() || v6.is_unicast_link_local(),
         }
+    }
+
+    /// Did this packet probably start on our own network? So did what comes from such an address, what no router has passed on
+    /// (RFC 5082: 255 is the largest time to live), and what comes from an address beside the one that it is for.
+    #[must_use]
+    pub fn is_on_link(&self, packet: &Packet) -> bool {
+        let beside = match (packet.src, packet.dst) {
+            (IpAddr::V4(src), IpAddr::V4(dst)) => (src.to_bits() ^ dst.to_bits()) >> 8 == 0,
+            (IpAddr::V6(src), IpAddr::V6(dst)) => (src.to_bits() ^ dst.to_bits()) >> 64 == 0,
+            _ => false,
+        };
+        beside || packet.ttl == u8::MAX || self.is_near(packet.src)
     }
 }

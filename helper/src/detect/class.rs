@@ -45,6 +45,8 @@ pub enum Nature {
     Plain,
     /// No honest program sends such a packet.
     Impossible,
+    /// It goes from a well-known port to the same one, as between time servers: an answer to the first address, a sweep to many.
+    Mutual,
     /// It looks like a late answer; only very many are an attack.
     ReplyLike,
 }

@@ -26,3 +26,4 @@ pub use scan::{Scan, Sighting};
 pub use tool::Tool;
 pub(crate) use track::tally;
 pub use track::{MAX_FIRST_PORTS, Tally, Track};
+pub(crate) use udp::is_peer_port;

@@ -10,14 +10,25 @@ use crate::{
     packet::{Packet, Udp},
 };
 
-/// Ports whose services answer what desktops ask: DNS, NTP, `NetBIOS`, SNMP, QUIC, IKE, SSDP, STUN, WSD, mDNS.
-const SERVICES: [u16; 13] = [
-    53, 123, 137, 161, 443, 500, 1900, 3478, 3479, 3702, 4500, 5353, 5355,
+/// Ports whose services answer what desktops ask: DNS, NTP, `NetBIOS`, SNMP, QUIC, IKE, DNS over QUIC, SSDP, STUN, WSD, mDNS.
+const SERVICES: [u16; 14] = [
+    53, 123, 137, 161, 443, 500, 853, 1900, 3478, 3479, 3702, 4500, 5353, 5355,
 ];
+/// Services whose partners both speak from this port: NTP and IKE.
+const MUTUAL: [u16; 2] = [123, 500];
+/// The same within one network: `NetBIOS`.
+const MUTUAL_ON_LINK: [u16; 2] = [137, 138];
+/// Services that speak within one network only: SSDP, WSD, mDNS, LLMNR.
+const ON_LINK: [u16; 4] = [1900, 3702, 5353, 5355];
 /// The destination ports of traceroute (traceroute(8), option -p: 33434 and one more for each probe).
 const TRACEROUTE: RangeInclusive<u16> = 33434..=33534;
-/// DHCP and DHCPv6 clients (RFC 2131, RFC 9915).
-const DHCP_CLIENTS: [(u16, u16); 2] = [(67, 68), (547, 546)];
+/// DHCP and DHCPv6 servers and clients (RFC 2131, RFC 9915).
+const DHCP: [(u16, u16); 2] = [(67, 68), (547, 546)];
+
+/// Does a program that speaks with many strangers have this port by default: eMule, `BitTorrent`, Syncthing, Ethereum?
+pub(crate) const fn is_peer_port(port: u16) -> bool {
+    matches!(port, 4672 | 6881..=6889 | 22000 | 30303 | 51413)
+}
 
 /// Says what the datagram is for.
 pub(super) fn judge(
@@ -25,30 +36,39 @@ pub(super) fn judge(
     udp: &Udp,
     neighbourhood: &Neighbourhood,
 ) -> Result<Probe, Harmless> {
-    if DHCP_CLIENTS.contains(&(udp.sport, udp.dport)) {
+    let Udp { sport, dport, .. } = *udp;
+    let on_link = neighbourhood.is_on_link(packet);
+    // A client that has an address asks its server alone.
+    if DHCP.contains(&(sport, dport)) || (on_link && DHCP.contains(&(dport, sport))) {
         return Err(Harmless::Upkeep);
     }
-    let service = SERVICES.contains(&udp.sport);
-    let (weight, nature) = if service && udp.dport == udp.sport && udp.dport < 1024 {
-        // NTP and IKE speak from the port that they speak to: an answer to the first address, a sweep to many.
+    let service = SERVICES.contains(&sport);
+    let near_or_far = |near, far| {
+        if neighbourhood.is_near(packet.src) {
+            near
+        } else {
+            far
+        }
+    };
+    let (weight, nature) = if sport == dport
+        && (MUTUAL.contains(&sport) || (on_link && MUTUAL_ON_LINK.contains(&sport)))
+    {
+        (0.4, Nature::Mutual)
+    } else if sport == dport && service && sport < 1024 {
         (0.4, Nature::Plain)
-    } else if (service && udp.dport >= 1024) || TRACEROUTE.contains(&udp.dport) {
+    } else if sport == dport && ON_LINK.contains(&sport) && !on_link {
+        // Who asks these from afar looks for services to make floods with.
+        (1.0, Nature::Plain)
+    } else if (service && dport >= 1024) || TRACEROUTE.contains(&dport) {
         (0.02, Nature::ReplyLike)
-    } else if udp.sport >= 1024 && neighbourhood.ephemeral.contains(&udp.dport) {
-        // A service whose port nobody knows answers our client, as TFTP's, a game's or a peer's.
-        (
-            if neighbourhood.is_near(packet.src) {
-                0.03
-            } else {
-                0.12
-            },
-            Nature::ReplyLike,
-        )
+    } else if sport >= 1024 && (neighbourhood.ephemeral.contains(&dport) || is_peer_port(dport)) {
+        // A service whose port nobody knows answers our client, as TFTP's, a game's or a peer's; and peers go on asking.
+        (near_or_far(0.03, 0.12), Nature::ReplyLike)
     } else {
         (1.0, Nature::Plain)
     };
     Ok(Probe {
-        unit: udp.dport.into(),
+        unit: dport.into(),
         ..Probe::new(Kind::UdpScan, weight, nature)
     })
 }

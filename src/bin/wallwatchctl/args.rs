@@ -3,7 +3,7 @@
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use wallwatch_dbus::{Kind, Severity};
 
-use crate::analyze;
+use crate::{analyze, explain};
 
 /// Shows the attacks that Wallwatch saw, and steers it.
 #[derive(Debug, Parser)]
@@ -68,6 +68,8 @@ pub(crate) enum Command {
     },
     /// Look for attacks in log files, with the same code that watches live
     Analyze(analyze::Args),
+    /// Say what a line of a firewall's log is, and why it is nothing or something to fear
+    Explain(explain::Args),
 }
 
 /// On or off.

@@ -7,6 +7,7 @@ mod analyze;
 mod args;
 mod desktop;
 mod error;
+mod explain;
 mod helper;
 mod print;
 mod watch;
@@ -31,8 +32,10 @@ fn main() -> ExitCode {
 
 /// Carries the command out.
 fn run(args: Args, printer: &mut Printer) -> Result<ExitCode, Error> {
-    if let Command::Analyze(analyze) = args.command {
-        return analyze::run(analyze, printer);
+    match args.command {
+        Command::Analyze(analyze) => return analyze::run(analyze, printer),
+        Command::Explain(explain) => return explain::run(&explain, printer),
+        _ => {}
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -52,6 +55,8 @@ async fn ask(command: Command, printer: &mut Printer) -> Result<(), Error> {
         Command::Capture { switch } => helper::capture(matches!(switch, Switch::On), printer).await,
         Command::Pause { time } => desktop::pause(time, printer).await,
         Command::Resume => desktop::resume(printer).await,
-        Command::Analyze(_) => unreachable!("it needs no bus and was carried out before"),
+        Command::Analyze(_) | Command::Explain(_) => {
+            unreachable!("it needs no bus and was carried out before")
+        }
     }
 }

@@ -44,6 +44,11 @@ impl Printer {
         self.json
     }
 
+    /// Is nothing wanted but what was asked for?
+    pub(crate) const fn quiet(&self) -> bool {
+        self.quiet
+    }
+
     /// Prints a line.
     #[expect(clippy::unused_self, reason = "all output goes through the printer")]
     pub(crate) fn line(&mut self, line: &str) -> Result<(), Error> {

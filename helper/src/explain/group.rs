@@ -1,0 +1,145 @@
+//! What is sent to everybody on a network: searches and announcements.
+
+use std::net::IpAddr;
+
+use super::{Case, Explanation, Noise, services};
+use crate::packet::{Packet, Protocol, Transport, Udp};
+
+/// Explains a packet to a group of computers.
+pub(super) fn explain(case: &Case<'_>) -> Explanation {
+    let packet = case.packet;
+    let src = packet.src;
+    if let Transport::Tcp(_) = packet.transport {
+        return Explanation::noise(
+            Noise::Malformed,
+            format!(
+                "{src} sent a TCP segment to {}, an address of many. A connection has two ends, so nobody will take it.",
+                packet.dst
+            ),
+        );
+    }
+    if !may_be_group(packet) {
+        return Explanation::noise(
+            Noise::BroadcastFrame,
+            format!(
+                "{src} sent {} to {} alone, but in a frame for everybody on this network. Some wireless access points and load \
+                 balancers do that; it can also be a try to slip past a firewall.",
+                case.what(),
+                packet.dst
+            ),
+        );
+    }
+    match &packet.transport {
+        Transport::Udp(udp) => datagram(packet, udp),
+        Transport::Icmp(icmp) if matches!(icmp.kind, 8 | 128) => Explanation::noise(
+            Noise::Discovery,
+            format!("{src} asks everybody on this network at once whether they are there (ping)."),
+        ),
+        _ => bare(case),
+    }
+}
+
+/// Can the destination be an address of many? The broadcast address of every subnet of more than two ends in two set bits
+/// (RFC 919: all bits of the host set).
+fn may_be_group(packet: &Packet) -> bool {
+    packet.is_to_group() || matches!(packet.dst, IpAddr::V4(dst) if dst.to_bits() & 3 == 3)
+}
+
+/// A UDP datagram, by the port that it is for.
+fn datagram(packet: &Packet, udp: &Udp) -> Explanation {
+    let src = packet.src;
+    let (noise, does) = match (udp.sport, udp.dport) {
+        (5353, 5353) => (
+            Noise::Mdns,
+            "asks everybody on this network for names or services, or announces its own (mDNS). Printers, phones and computers do \
+             so all the time",
+        ),
+        (_, 5353) => (
+            Noise::Mdns,
+            "asks everybody on this network for a name or a service (mDNS). Phones, browsers and computers do so all the time",
+        ),
+        (1900, 1900) => (
+            Noise::Ssdp,
+            "tells everybody on this network what it offers (SSDP). TVs, routers and media players do so all the time",
+        ),
+        (_, 1900) => (
+            Noise::Ssdp,
+            "asks everybody on this network for media players and the like (SSDP). TVs, phones and browsers do so all the time",
+        ),
+        (_, 5355) => (
+            Noise::Llmnr,
+            "asks everybody on this network who has a name (LLMNR). Windows computers do so all the time",
+        ),
+        (_, 3702) => (
+            Noise::WsDiscovery,
+            "asks everybody on this network for printers, scanners and cameras (WS-Discovery). Windows computers do so all the time",
+        ),
+        (_, 137) => (
+            Noise::Netbios,
+            "asks everybody on this network who has a name, or announces its own (NetBIOS). Windows computers do so all the time",
+        ),
+        (_, 138) => (
+            Noise::Netbios,
+            "tells everybody on this network that it is there (NetBIOS). Windows computers do so every few minutes",
+        ),
+        (_, 123) => (
+            Noise::Routing,
+            "tells everybody on this network the time (NTP)",
+        ),
+        (_, 319 | 320) => (
+            Noise::Routing,
+            "keeps the clocks of this network in step (PTP)",
+        ),
+        // RIP, RIPng, HSRP for IPv4 and IPv6, GLBP, LDP, OLSR, Babel.
+        (_, 520 | 521 | 646 | 698 | 1985 | 2029 | 3222 | 6696) => (
+            Noise::Routing,
+            "speaks to the other routers of this network",
+        ),
+        _ => return other_discovery(packet, udp),
+    };
+    Explanation::noise(noise, format!("{src} {does}."))
+}
+
+/// A datagram to everybody, for a program that is known by its port or not at all.
+fn other_discovery(packet: &Packet, udp: &Udp) -> Explanation {
+    let src = packet.src;
+    let reason = match services::shouted_for(udp.dport).or_else(|| services::shouted_for(udp.sport))
+    {
+        Some(what) => format!(
+            "{src} asks everybody on this network for {what}, by port {}. It is probably what it looks like, and nothing to fear.",
+            udp.dport
+        ),
+        None => format!(
+            "{src} calls everybody on this network by {}. Programs that look for each other do so; a scanner would ask computers \
+             one by one.",
+            services::port(Protocol::UDP, udp.dport)
+        ),
+    };
+    Explanation::noise(Noise::Discovery, reason)
+}
+
+/// Anything else to everybody, by its protocol (IANA "Assigned Internet Protocol Numbers").
+fn bare(case: &Case<'_>) -> Explanation {
+    let Packet { src, protocol, .. } = case.packet;
+    let router = match protocol.0 {
+        88 => Some("EIGRP"),
+        89 => Some("OSPF"),
+        103 => Some("PIM"),
+        112 => Some("VRRP"),
+        124 => Some("IS-IS"),
+        _ => None,
+    };
+    match router {
+        Some(name) => Explanation::noise(
+            Noise::Routing,
+            format!("{src} speaks to the other routers of this network ({name})."),
+        ),
+        None => Explanation::noise(
+            Noise::Discovery,
+            format!(
+                "{src} sent {} to everybody on this network. That asks nothing of this computer in particular.",
+                case.what()
+            ),
+        ),
+    }
+}

@@ -1,0 +1,190 @@
+//! What answers, late or out of order, to something that this computer or another one asked.
+
+use super::{Case, Class, Explanation, Noise, services};
+use crate::{
+    detect,
+    packet::{Packet, Protocol, Tcp, TcpFlags, Transport, Udp},
+};
+
+/// From here on stand the ports that clients take (Documentation/networking/ip-sysctl.rst, `ip_local_port_range`).
+const FIRST_CLIENT_PORT: u16 = 32768;
+/// The destination ports of traceroute (traceroute(8), option -p: 33434 and one more for each probe).
+const TRACEROUTE: std::ops::RangeInclusive<u16> = 33434..=33534;
+
+/// Explains a packet that looks like an answer.
+pub(super) fn answer(case: &Case<'_>) -> Explanation {
+    match &case.packet.transport {
+        Transport::Tcp(tcp) => segment(case, tcp),
+        Transport::Udp(udp) => datagram(case, udp),
+        _ => Explanation::noise(
+            Noise::LateAnswer,
+            format!(
+                "{} sent {} that looks like the answer to something.",
+                case.packet.src,
+                case.what()
+            ),
+        ),
+    }
+}
+
+/// Is the class no more than the best guess by ports that nobody gave a meaning?
+pub(super) const fn is_a_guess(class: Class) -> bool {
+    matches!(
+        class,
+        Class::Noise(Noise::LateAnswer | Noise::PeerToPeer | Noise::Traceroute)
+    )
+}
+
+fn segment(case: &Case<'_>, tcp: &Tcp) -> Explanation {
+    let src = case.packet.src;
+    let from = services::port(Protocol::TCP, tcp.sport);
+    let (syn, fin, rst) = (
+        tcp.flags.contains(TcpFlags::SYN),
+        tcp.flags.contains(TcpFlags::FIN),
+        tcp.flags.contains(TcpFlags::RST),
+    );
+    if tcp.flags.control() == TcpFlags::SYN {
+        return Explanation::noise(
+            Noise::LateAnswer,
+            format!(
+                "{src} opens a connection from {from}: so does a file server that this computer probably asked for a file (active FTP)."
+            ),
+        );
+    }
+    if !case.neighbourhood.ephemeral.contains(&tcp.dport) {
+        let answers = if rst {
+            "refuses or breaks off"
+        } else {
+            "accepts"
+        };
+        return Explanation::noise(
+            Noise::Backscatter,
+            format!(
+                "{src} {answers} a connection to its {from} that was asked for from port {} here, where {} asks from hardly ever. \
+                 Probably somebody attacks {src} with forged senders, and this address was one of them.",
+                tcp.dport,
+                case.target()
+            ),
+        );
+    }
+    let does = if syn {
+        "accepts a connection that this computer probably asked for"
+    } else if rst {
+        "breaks off or refuses a connection that this computer probably had"
+    } else if fin {
+        "ends a connection that this computer probably had"
+    } else {
+        "sent a straggler of a connection that this computer probably had"
+    };
+    Explanation::noise(
+        Noise::LateTcp,
+        format!(
+            "{src} {does} with its {from}. It comes after the firewall forgot the connection: the commonest line of a firewall's log, \
+             and harmless."
+        ),
+    )
+}
+
+/// A UDP datagram, by the port that it is from.
+fn datagram(case: &Case<'_>, udp: &Udp) -> Explanation {
+    let packet = case.packet;
+    let (src, local) = (packet.src, case.neighbourhood.is_on_link(packet));
+    let (noise, does) = match udp.sport {
+        137 | 1900 | 3702 | 5353 | 5355 if !local => return reflected(packet, udp),
+        53 | 853 => (
+            Noise::LateDns,
+            "a name server: probably the late answer to a question for a name",
+        ),
+        123 => (
+            Noise::LateNtp,
+            "a time server: probably the late answer to a question for the time",
+        ),
+        443 => (
+            Noise::LateQuic,
+            "a web site: probably the tail of a connection that this computer had with it (QUIC)",
+        ),
+        3478 | 3479 | 5349 | 19302..=19309 => (
+            Noise::LateStun,
+            "a server for calls: probably the late answer to a question for the way out (STUN)",
+        ),
+        1900 => (
+            Noise::SsdpAnswer,
+            "a device of this network, as a TV or a router: probably the answer to this computer's search for media players (SSDP). \
+             Firewalls cannot tell it from a question",
+        ),
+        5353 => (
+            Noise::Mdns,
+            "a device of this network: probably the answer to this computer's question for a name or a service (mDNS)",
+        ),
+        3702 => (
+            Noise::WsDiscovery,
+            "a device of this network: probably the answer to this computer's search for printers or cameras (WS-Discovery)",
+        ),
+        5355 => (
+            Noise::Llmnr,
+            "a device of this network: probably the answer to this computer's question for a name (LLMNR)",
+        ),
+        137 | 138 => (
+            Noise::Netbios,
+            "a device of this network that speaks of its name, or answers a question for it (NetBIOS)",
+        ),
+        _ => return unknown_service(case, udp, local),
+    };
+    let from = services::port(Protocol::UDP, udp.sport);
+    Explanation::noise(
+        noise,
+        format!("{src} sent a UDP datagram from {from}, so it is {does}."),
+    )
+}
+
+/// An answer of a service that never leaves its own network, from far away.
+fn reflected(packet: &Packet, udp: &Udp) -> Explanation {
+    Explanation::noise(
+        Noise::Backscatter,
+        format!(
+            "{} answers from {}, a service that no honest question reaches from outside its own network. Probably somebody asked it \
+             with this computer's address as forged sender; very many such answers are a flood.",
+            packet.src,
+            services::port(Protocol::UDP, udp.sport)
+        ),
+    )
+}
+
+/// A datagram between ports that no well-known service has.
+fn unknown_service(case: &Case<'_>, udp: &Udp, local: bool) -> Explanation {
+    let src = case.packet.src;
+    let Udp { sport, dport, .. } = *udp;
+    let peers = sport == dport || detect::is_peer_port(sport) || detect::is_peer_port(dport);
+    if TRACEROUTE.contains(&dport) && !peers {
+        return Explanation::noise(
+            Noise::Traceroute,
+            format!(
+                "{src} is probably looking which way packets take to {} (traceroute, port {dport}). That tells it no more than \
+                 where this computer stands in the net.",
+                case.target()
+            ),
+        );
+    }
+    let from = services::port(Protocol::UDP, sport);
+    if sport >= 1024 && (peers || (!local && sport >= FIRST_CLIENT_PORT)) {
+        return Explanation::noise(
+            Noise::PeerToPeer,
+            format!(
+                "{src} speaks from {from} to port {dport}, as partners of a file exchange, a game or a call do. They go on for hours \
+                 after the program here has ended."
+            ),
+        );
+    }
+    let who = if local {
+        "a device of this network"
+    } else {
+        "a server"
+    };
+    Explanation::noise(
+        Noise::LateAnswer,
+        format!(
+            "{src} sent a UDP datagram from {from} to port {dport}, one of those that this computer's own questions start from: \
+             probably the late answer of {who}."
+        ),
+    )
+}

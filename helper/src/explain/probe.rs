@@ -1,0 +1,151 @@
+//! Probes: what the packet does, why nobody honest does that, and what became of it.
+
+use wallwatch_dbus::{Kind, Verdict};
+
+use super::{Case, Class, Explanation, flag_names, services};
+use crate::{
+    detect::{Nature, Probe},
+    packet::{Protocol, TcpFlags, Transport},
+};
+
+/// Services that answer more than they are asked, which floods are made with (US-CERT alert TA14-017A).
+const AMPLIFIERS: [u16; 13] = [
+    17, 19, 53, 69, 111, 123, 137, 161, 389, 1900, 3702, 5353, 11211,
+];
+
+/// Explains a probe.
+pub(super) fn explain(case: &Case<'_>, probe: &Probe) -> Explanation {
+    let mut reason = format!("{} {}", case.packet.src, deed(case, probe));
+    if let Some(tool) = probe.tool.filter(|_| probe.kind != Kind::OsFingerprint) {
+        reason = format!("{reason} It bears the traits of {tool}.");
+    }
+    reason += match (probe.nature, probe.kind) {
+        (Nature::Impossible, _) => " One such packet is no alert; three to different ports are.",
+        (_, Kind::PingSweep) => " One is no alert; different ones, or to several addresses, are.",
+        _ => " One is no alert; tries of several ports are.",
+    };
+    reason += match case.report.verdict() {
+        Verdict::Dropped => " Your firewall stopped it.",
+        Verdict::Passed => " Your firewall let it pass.",
+        Verdict::Mixed | Verdict::Unknown => " What became of it, the line does not tell.",
+    };
+    Explanation {
+        class: Class::Probe(probe.kind),
+        reason,
+    }
+}
+
+/// What the sender did, with the full stop.
+fn deed(case: &Case<'_>, probe: &Probe) -> String {
+    let packet = case.packet;
+    let port = packet.dport().map_or_else(
+        || case.target(),
+        |port| services::port(packet.protocol, port),
+    );
+    match probe.kind {
+        Kind::TcpSynScan => {
+            format!("knocks at {port}, with a packet as bare as port scanners send it (SYN).")
+        }
+        Kind::TcpConnectScan => format!(
+            "asks to open a connection to {port}, with a packet as every computer sends it (SYN). Nobody here had asked for that."
+        ),
+        Kind::TcpFinScan => format!(
+            "sent a TCP segment with the flag FIN alone to {port}. No honest program does that: it is the FIN scan of a port scanner."
+        ),
+        Kind::TcpNullScan => format!(
+            "sent a TCP segment without any flag to {port}. No honest program does that: it is the NULL scan of a port scanner."
+        ),
+        Kind::TcpXmasScan => format!(
+            "sent a TCP segment with the flags FIN, PSH and URG to {port}. No honest program does that: it is the XMAS scan of a port \
+             scanner."
+        ),
+        Kind::TcpMaimonScan => format!(
+            "ends a connection to {port} that is not known (flags ACK and FIN): the Maimon scan of a port scanner, or the late end of \
+             a visit to a service here."
+        ),
+        Kind::TcpAckScan => format!(
+            "goes on with a connection to {port} that is not known (flag ACK). Port scanners find out so what a firewall lets \
+             through."
+        ),
+        Kind::TcpBadFlags => bad_flags(case, probe, &port),
+        Kind::UdpScan => datagram(case, &port),
+        Kind::SctpScan => {
+            format!("sent a packet of SCTP to {port}, a protocol that hardly any desktop speaks.")
+        }
+        Kind::IpProtocolScan => format!(
+            "sent {} to {}. Port scanners find out so which protocols a computer speaks.",
+            case.what(),
+            case.target()
+        ),
+        Kind::PingSweep => ping(case),
+        Kind::OsFingerprint => format!(
+            "sent one of the odd packets to {port} by which nmap tells operating systems apart. No honest program sends such."
+        ),
+        kind => format!("sent {} of an attack ({kind}).", case.what()),
+    }
+}
+
+fn bad_flags(case: &Case<'_>, probe: &Probe, port: &str) -> String {
+    let Transport::Tcp(tcp) = &case.packet.transport else {
+        return "sent the first piece of a TCP segment, too short for its header. Nobody cuts so small but to slip past a firewall."
+            .to_owned();
+    };
+    if probe.nature == Nature::Impossible {
+        return format!(
+            "sent a TCP segment with flags to {port} that no honest program sets so: {}.",
+            flag_names(tcp.flags).join(" and ")
+        );
+    }
+    let does = if tcp.flags.contains(TcpFlags::SYN) {
+        "accepts a connection"
+    } else if tcp.flags.contains(TcpFlags::RST) {
+        "breaks off a connection"
+    } else {
+        "goes on with a connection"
+    };
+    format!("{does} at {port} here that is not known: a probe of a port scanner, or a straggler.")
+}
+
+fn datagram(case: &Case<'_>, port: &str) -> String {
+    let wanted = match case.packet.dport() {
+        Some(dport)
+            if AMPLIFIERS.contains(&dport) && !case.neighbourhood.is_on_link(case.packet) =>
+        {
+            ", a service that floods are made with where it is open to everybody. Who looks for such sends this"
+        }
+        _ => {
+            ". Whoever looks for open ports sends such, and nothing here seems to have asked for it"
+        }
+    };
+    format!("sent a UDP datagram to {port}{wanted}.")
+}
+
+fn ping(case: &Case<'_>) -> String {
+    let Transport::Icmp(icmp) = &case.packet.transport else {
+        return format!("asks whether {} is there.", case.target());
+    };
+    match (case.packet.protocol, icmp.kind, icmp.code) {
+        (Protocol::ICMP, 8, 1..) => format!(
+            "asks whether {} is there (ping), with a code that no honest ping has.",
+            case.target()
+        ),
+        (Protocol::ICMP, 13, _) => format!(
+            "asks {} for its time (ICMP timestamp), as only scanners do.",
+            case.target()
+        ),
+        (Protocol::ICMP, 15, _) => format!(
+            "asks {} for its network (ICMP information request), as only scanners do.",
+            case.target()
+        ),
+        (Protocol::ICMP, 17, _) => {
+            format!(
+                "asks {} for the mask of its network (ICMP), as only scanners do.",
+                case.target()
+            )
+        }
+        _ => format!(
+            "asks whether {} is there (ping). So does everybody who looks for a fault, and everybody who looks for targets.",
+            case.target()
+        ),
+    }
+}
