@@ -59,7 +59,7 @@ words! {
         Traceroute = "traceroute",
         /// A later piece of a packet.
         Fragment = "fragment",
-        /// Sent by this computer.
+        /// Sent by this computer, or known as the answer to that.
         Own = "own",
         /// Between this computer and its containers and virtual machines.
         Container = "container",

@@ -142,6 +142,14 @@ impl Case<'_> {
     fn own(&self) -> Explanation {
         let Packet { src, dst, .. } = self.packet;
         let what = self.what();
+        if self.report.answer {
+            return Explanation::noise(
+                Noise::Own,
+                format!(
+                    "{src} goes on with a conversation that this computer takes part in, with {what}."
+                ),
+            );
+        }
         Explanation::noise(
             Noise::Own,
             match self.report.owner {

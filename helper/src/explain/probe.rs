@@ -47,7 +47,7 @@ fn deed(case: &Case<'_>, probe: &Probe) -> String {
             format!("knocks at {port}, with a packet as bare as port scanners send it (SYN).")
         }
         Kind::TcpConnectScan => format!(
-            "asks to open a connection to {port}, with a packet as every computer sends it (SYN). Nobody here had asked for that."
+            "asks to open a connection to {port}, with a packet as every computer sends it (SYN): an ordinary visit to a service, or a step of a scan."
         ),
         Kind::TcpFinScan => format!(
             "sent a TCP segment with the flag FIN alone to {port}. No honest program does that: it is the FIN scan of a port scanner."

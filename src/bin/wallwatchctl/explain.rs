@@ -11,12 +11,12 @@ use serde::Serialize;
 use wallwatch::text;
 use wallwatch_helper::{
     clock,
-    decode::{Lines, Report, Zone, dress::Reference},
+    decode::{Lines, Report, dress::Reference},
     explain::{self, Class, Explanation, Fields, Noise},
     neighbourhood::Neighbourhood,
 };
 
-use crate::{error::Error, print::Printer};
+use crate::{error::Error, print::Printer, zone::system_zone};
 
 /// A line is read up to so many bytes; a record of the journal is the longest, with a line of the kernel's
 /// (`LOG_LINE_MAX`, kernel/printk/printk.c: 1024) and some thirty fields.
@@ -40,7 +40,7 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Result<ExitCode, Error>
     let mut explainer = Explainer {
         lines: Lines::new(Reference {
             now,
-            zone: Zone::fixed(0),
+            zone: system_zone(),
         }),
         neighbourhood: Neighbourhood::default(),
         printer,
