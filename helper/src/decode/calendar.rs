@@ -2,85 +2,149 @@
 
 use crate::event::Timestamp;
 
-/// The months as syslog and ctime(3) write them.
-const MONTHS: [&str; 12] = [
-    "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-];
+/// Seconds of a day.
+pub(super) const DAY: i64 = 86_400;
 
-/// The number of a month, from 1.
-pub(super) fn month_of(name: &str) -> Option<i64> {
-    (1_i64..)
-        .zip(MONTHS)
-        .find(|(_, month)| *month == name)
-        .map(|(number, _)| number)
+/// The number of a month, from 1, by its name in syslog and ctime(3).
+pub(super) const fn month_of(name: [u8; 3]) -> Option<i64> {
+    Some(match &name {
+        b"Jan" => 1,
+        b"Feb" => 2,
+        b"Mar" => 3,
+        b"Apr" => 4,
+        b"May" => 5,
+        b"Jun" => 6,
+        b"Jul" => 7,
+        b"Aug" => 8,
+        b"Sep" => 9,
+        b"Oct" => 10,
+        b"Nov" => 11,
+        b"Dec" => 12,
+        _ => return None,
+    })
 }
 
-/// `Z`, `+01:00` or `-0330` in seconds.
-pub(super) fn zone_seconds(zone: &str) -> Option<i64> {
-    if zone == "Z" {
-        return Some(0);
+/// Is this the name of a day of the week, as ctime(3) writes it?
+pub(super) const fn is_weekday(name: [u8; 3]) -> bool {
+    matches!(
+        &name,
+        b"Mon" | b"Tue" | b"Wed" | b"Thu" | b"Fri" | b"Sat" | b"Sun"
+    )
+}
+
+/// The value of a digit.
+pub(super) const fn digit(byte: u8) -> Option<i64> {
+    let value = byte.wrapping_sub(b'0');
+    if value < 10 { Some(value as i64) } else { None }
+}
+
+/// The value of two digits.
+pub(super) fn two_digits(tens: u8, units: u8) -> Option<i64> {
+    digit(tens)?.checked_mul(10)?.checked_add(digit(units)?)
+}
+
+/// The number that a text begins with, of at most 18 digits, and the text behind.
+pub(super) fn leading_number(text: &[u8]) -> Option<(i64, &[u8])> {
+    let mut value = digit(*text.first()?)?;
+    let mut rest = text.get(1..)?;
+    for _ in 1..18 {
+        let Some((next, behind)) = rest.split_first() else {
+            break;
+        };
+        let Some(next) = digit(*next) else {
+            return Some((value, rest));
+        };
+        value = value.saturating_mul(10).saturating_add(next);
+        rest = behind;
     }
-    let (sign, digits_text) = zone.split_at_checked(1)?;
-    let (hours, minutes) = digits_text.split_at_checked(2)?;
-    let hours = digits(hours).filter(|hours| *hours < 24)?;
-    let minutes =
-        digits(minutes.strip_prefix(':').unwrap_or(minutes)).filter(|minutes| *minutes < 60)?;
-    let seconds = hours
-        .checked_mul(3600)?
-        .checked_add(minutes.checked_mul(60)?)?;
-    if sign == "-" {
-        seconds.checked_neg()
-    } else {
-        Some(seconds)
+    match rest.first() {
+        Some(next) if next.is_ascii_digit() => None,
+        _ => Some((value, rest)),
     }
 }
 
-/// `01:10:00` with or without a fraction, in microseconds of the day.
-pub(super) fn clock_micros(clock: &str) -> Option<i64> {
-    let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
-    let mut parts = clock.split(':');
-    let mut part = |limit: i64| {
-        parts
-            .next()
-            .filter(|text| text.len() == 2)
-            .and_then(digits)
-            .filter(|value| *value < limit)
+/// The digits behind a decimal point in microseconds, and the text behind; what is finer is left out.
+pub(super) fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
+    let mut micros = 0_i64;
+    let mut worth = Timestamp::SECOND;
+    let mut rest = text;
+    digit(*rest.first()?)?;
+    // Nanoseconds are the finest that anybody writes.
+    for _ in 0..9 {
+        let Some((value, behind)) = rest
+            .split_first()
+            .and_then(|(next, behind)| Some((digit(*next)?, behind)))
+        else {
+            break;
+        };
+        worth = worth.wrapping_div(10);
+        micros = micros.saturating_add(value.saturating_mul(worth));
+        rest = behind;
+    }
+    Some((micros, rest))
+}
+
+/// `01:10:00`, with or without a fraction behind a point or a comma, in microseconds of the day; and the text behind.
+pub(super) fn clock(text: &[u8]) -> Option<(i64, &[u8])> {
+    let [h1, h2, b':', m1, m2, b':', s1, s2, rest @ ..] = text else {
+        return None;
     };
+    let hours = two_digits(*h1, *h2)?;
+    let minutes = two_digits(*m1, *m2)?;
+    let seconds = two_digits(*s1, *s2)?;
     // A leap second is 60.
-    let (hours, minutes, seconds) = (part(24)?, part(60)?, part(61)?);
-    if parts.next().is_some() {
+    if hours > 23 || minutes > 59 || seconds > 60 {
+        return None;
+    }
+    let micros = hours
+        .wrapping_mul(3600)
+        .wrapping_add(minutes.wrapping_mul(60))
+        .wrapping_add(seconds)
+        .wrapping_mul(Timestamp::SECOND);
+    match rest {
+        [b'.' | b',', behind @ ..] => {
+            let (part, rest) = fraction(behind)?;
+            Some((micros.wrapping_add(part), rest))
+        }
+        _ => Some((micros, rest)),
+    }
+}
+
+/// `Z`, `+01:00`, `-0330` or `+01` in seconds, and the text behind.
+pub(super) fn utc_offset(text: &[u8]) -> Option<(i64, &[u8])> {
+    let (sign, text) = match text {
+        [b'Z', rest @ ..] => return Some((0, rest)),
+        [b'+', rest @ ..] => (1_i64, rest),
+        [b'-', rest @ ..] => (-1, rest),
+        _ => return None,
+    };
+    let [h1, h2, rest @ ..] = text else {
+        return None;
+    };
+    let hours = two_digits(*h1, *h2).filter(|hours| *hours < 24)?;
+    let (minutes, rest) = match rest {
+        [b':', m1, m2, rest @ ..] => (two_digits(*m1, *m2)?, rest),
+        [m1, m2, rest @ ..] if m1.is_ascii_digit() => (two_digits(*m1, *m2)?, rest),
+        _ => (0, rest),
+    };
+    if minutes > 59 {
         return None;
     }
     let seconds = hours
         .checked_mul(3600)?
-        .checked_add(minutes.checked_mul(60)?)?
-        .checked_add(seconds)?;
-    seconds
-        .checked_mul(Timestamp::SECOND)?
-        .checked_add(fraction_micros(fraction)?)
+        .checked_add(minutes.checked_mul(60)?)?;
+    Some((seconds.checked_mul(sign)?, rest))
 }
 
-/// The digits behind a decimal point, in microseconds.
-pub(super) fn fraction_micros(fraction: &str) -> Option<i64> {
-    let shown = fraction.get(..fraction.len().min(6))?;
-    let value = digits(fraction.get(..shown.len())?)?;
-    fraction
-        .bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then_some(())?;
-    let missing = u32::try_from(shown.len())
-        .ok()
-        .and_then(|len| 6_u32.checked_sub(len))?;
-    value.checked_mul(10_i64.checked_pow(missing)?)
-}
-
-/// A short decimal number, digits alone.
-pub(super) fn digits(text: &str) -> Option<i64> {
-    text.bytes()
-        .all(|byte| byte.is_ascii_digit())
-        .then(|| text.parse::<u32>().ok())
-        .flatten()
-        .map(i64::from)
+/// `2026-11-22` in days since 1970-01-01.
+pub(super) fn date(text: [u8; 10]) -> Option<i64> {
+    let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2] = text else {
+        return None;
+    };
+    let year = two_digits(y1, y2)?
+        .checked_mul(100)?
+        .checked_add(two_digits(y3, y4)?)?;
+    days_of(year, two_digits(m1, m2)?, two_digits(d1, d2)?)
 }
 
 /// Days from 1970-01-01 to a date of the Gregorian calendar; `None` where there is no such date.

@@ -1,158 +1,334 @@
-//! What stands around the kernel's message in a log file: syslog headers and the kernel's own time stamp.
+//! What stands around the kernel's message in a line of a log: headers of syslog, journalctl and dmesg.
 
+pub use super::dates::Reference;
 use super::{
-    Error, Stamp, Zone,
-    calendar::{clock_micros, days_of, digits, fraction_micros, month_of, year_of, zone_seconds},
+    Error, Stamp,
+    calendar::{fraction, is_weekday, leading_number},
+    dates::Dates,
+    kmsg,
 };
 use crate::event::Timestamp;
 
-/// Seconds of a day.
-const DAY: i64 = 86_400;
+/// The facility of the kernel's own messages (RFC 5424 section 6.2.1): programs cannot give it to theirs.
+pub(super) const KERNEL: i64 = 0;
 
-/// What a line leaves to its reader to know.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Reference {
-    /// Now: a stamp without a year is of the last year in which it is not later than tomorrow.
-    pub now: Timestamp,
-    /// The clock of stamps without a zone.
-    pub zone: Zone,
-}
-
-/// A line of a log file without its dress.
+/// Who is said to have written a message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Undressed<'a> {
+pub(super) enum Writer {
+    /// The kernel, by its tag.
+    Kernel,
+    /// Nobody is named: a line of dmesg, or of no dress at all.
+    Unnamed,
+    /// The kernel, by a record of its log.
+    Record,
+    /// A program, or ulogd, which writes no tag.
+    Program,
+}
+
+/// A line of a log without its dress.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Undressed<'a> {
     /// When it was written.
-    pub stamp: Stamp,
-    /// The kernel's message.
-    pub message: &'a str,
+    pub(super) stamp: Stamp,
+    /// By whom.
+    pub(super) writer: Writer,
+    /// The message.
+    pub(super) message: &'a [u8],
 }
 
-/// Takes the dress off: a BSD or ISO 8601 syslog header of the kernel, the kernel's `[  123.456789]`, both, or none.
-///
-/// A line that another program wrote is refused, whatever it quotes.
-pub fn undress<'a>(line: &'a str, reference: &Reference) -> Result<Undressed<'a>, Error> {
-    let line = line.trim_end_matches(['\r', '\n']);
-    let header = bsd_stamp(line, reference).or_else(|| iso_stamp(line, reference));
-    let Some((time, rest)) = header else {
-        if let Some((boot, message)) = kernel_stamp(line) {
-            return Ok(Undressed {
-                stamp: Stamp::Boot(boot),
-                message,
-            });
+/// Takes the dress off a line. One that names another facility than the kernel's is refused, whatever it quotes.
+pub(super) fn undress<'a>(line: &'a [u8], dates: &mut Dates) -> Result<Undressed<'a>, Error> {
+    if let Some((priority, rest)) = priority(line) {
+        if priority >> 3 != KERNEL {
+            return Err(Error::NotKernel);
         }
-        if let Some((time, message)) = ctime_stamp(line, reference) {
-            return Ok(Undressed {
-                stamp: Stamp::Wall(time),
-                message,
-            });
-        }
-        // A dress that is not known holds a time of day, and who wrote the line cannot be told.
-        let prefix = line.split("IN=").next().unwrap_or(line);
-        let dressed = prefix
-            .split(' ')
-            .any(|word| word.len() >= 8 && clock_micros(word).is_some());
-        return if dressed {
-            Err(Error::NotKernel)
-        } else {
-            Ok(Undressed {
-                stamp: Stamp::None,
-                message: line,
-            })
+        return match rest.strip_prefix(b"1 ") {
+            Some(rest) => rfc5424(rest, dates),
+            None => Ok(headed(rest, dates)),
         };
-    };
-    let (_host, rest) = rest.split_once(' ').ok_or(Error::NotKernel)?;
-    let message = rest
-        .strip_prefix("kernel: ")
-        .or_else(|| rest.strip_prefix("kernel[0]: "))
-        .ok_or(Error::NotKernel)?;
-    let message = kernel_stamp(message).map_or(message, |(_, message)| message);
-    Ok(Undressed {
-        stamp: Stamp::Wall(time),
-        message,
-    })
+    }
+    if let Some((facility, rest)) = decoded(line) {
+        if facility != b"kern" {
+            return Err(Error::NotKernel);
+        }
+        return Ok(headed(rest, dates));
+    }
+    if let Some(record) = kmsg::record(line) {
+        if record.facility != KERNEL {
+            return Err(Error::NotKernel);
+        }
+        return Ok(Undressed {
+            stamp: Stamp::Boot(record.micros),
+            writer: Writer::Record,
+            message: record.text,
+        });
+    }
+    Ok(headed(line, dates))
 }
 
-/// `[  123.456789] `: seconds since the machine started (kernel/printk/printk.c, `print_time`).
-fn kernel_stamp(text: &str) -> Option<(i64, &str)> {
-    let (stamp, rest) = text.strip_prefix('[')?.split_once(']')?;
-    let (seconds, fraction) = stamp.trim_start_matches(' ').split_once('.')?;
-    let seconds: i64 = digits(seconds)?;
-    let micros = seconds
-        .checked_mul(Timestamp::SECOND)?
-        .checked_add(fraction_micros(fraction)?)?;
-    Some((micros, rest.strip_prefix(' ').unwrap_or(rest)))
+/// `<4>`: facility and severity (RFC 5424 section 6.2.1).
+fn priority(line: &[u8]) -> Option<(i64, &[u8])> {
+    let (priority, rest) = leading_number(line.strip_prefix(b"<")?)?;
+    Some((priority, rest.strip_prefix(b">")?)).filter(|(priority, _)| *priority < 192)
 }
 
-/// `Nov 22 01:10:00 `: month, day and the microseconds of the day (RFC 3164 section 4.1.2).
-fn month_and_day(text: &str) -> Option<(i64, i64, i64, &str)> {
-    let (name, rest) = text.split_at_checked(3)?;
-    let month = month_of(name)?;
-    let rest = rest.strip_prefix(' ')?;
-    let rest = rest.strip_prefix(' ').unwrap_or(rest);
-    let (day, rest) = rest.split_once(' ')?;
-    let (clock, rest) = rest.split_once(' ')?;
-    Some((month, digits(day)?, clock_micros(clock)?, rest))
-}
-
-/// Microseconds since 1970 of a time by a clock that is `utc_offset` seconds ahead of UTC.
-fn local_time(days: i64, micros: i64, reference: &Reference) -> Option<Timestamp> {
-    let local = days
-        .checked_mul(DAY)?
-        .checked_mul(Timestamp::SECOND)?
-        .checked_add(micros)?;
-    let offset = reference
-        .zone
-        .offset_at(local.checked_div_euclid(Timestamp::SECOND)?);
-    Some(Timestamp(
-        local.checked_sub(offset.checked_mul(Timestamp::SECOND)?)?,
-    ))
-}
-
-/// `Nov 22 01:10:00 `, in the last year in which that was.
-fn bsd_stamp<'a>(line: &'a str, reference: &Reference) -> Option<(Timestamp, &'a str)> {
-    let (month, day, micros, rest) = month_and_day(line)?;
-    let latest = reference.now.plus(DAY.checked_mul(Timestamp::SECOND)?);
-    let this_year = year_of(
-        latest
-            .0
-            .checked_div_euclid(Timestamp::SECOND)?
-            .checked_div_euclid(DAY)?,
-    )?;
-    // The 29th of February may be eight years back, over 1900 or 2100.
-    let time = (0..=8).find_map(|back| {
-        let days = days_of(this_year.checked_sub(back)?, month, day)?;
-        local_time(days, micros, reference).filter(|time| *time <= latest)
-    })?;
-    Some((time, rest))
-}
-
-/// `[Sun Nov 22 01:10:00 2026] `, as `dmesg -T` writes it.
-fn ctime_stamp<'a>(line: &'a str, reference: &Reference) -> Option<(Timestamp, &'a str)> {
-    let (stamp, rest) = line.strip_prefix('[')?.split_once("] ")?;
-    let (weekday, stamp) = stamp.split_once(' ')?;
-    let (month, day, micros, year) = month_and_day(stamp)?;
-    let time = local_time(days_of(digits(year)?, month, day)?, micros, reference)?;
-    (weekday.len() == 3).then_some((time, rest))
-}
-
-/// `2026-11-22T01:10:00.123456+00:00 ` (RFC 5424 section 6.2.3).
-fn iso_stamp<'a>(line: &'a str, reference: &Reference) -> Option<(Timestamp, &'a str)> {
-    let (stamp, rest) = line.split_once(' ')?;
-    let (date, clock) = stamp.split_once('T')?;
-    let mut parts = date.split('-');
-    let (year, month, day) = (parts.next()?, parts.next()?, parts.next()?);
-    if parts.next().is_some() || year.len() != 4 || month.len() != 2 || day.len() != 2 {
+/// `kern  :warn  : `, as `dmesg -x` writes facility and severity.
+fn decoded(line: &[u8]) -> Option<(&[u8], &[u8])> {
+    if !line.first()?.is_ascii_lowercase() {
         return None;
     }
-    let days = days_of(digits(year)?, digits(month)?, digits(day)?)?;
-    let Some(at) = clock.find(['Z', '+', '-']) else {
-        let time = local_time(days, clock_micros(clock)?, reference)?;
-        return Some((time, rest));
+    let (facility, rest) = padded_word(line)?;
+    let (_severity, rest) = padded_word(rest)?;
+    Some((facility, rest.strip_prefix(b" ")?))
+}
+
+/// Six letters, digits and blanks behind, and a colon.
+fn padded_word(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (padded, rest) = text.split_first_chunk::<6>()?;
+    let word = padded.trim_ascii_end();
+    word.iter()
+        .all(u8::is_ascii_alphanumeric)
+        .then_some((word, rest.strip_prefix(b":")?))
+}
+
+/// `2026-11-22T01:10:00.1Z host kernel - - - text`, behind the version (RFC 5424 section 6).
+fn rfc5424<'a>(text: &'a [u8], dates: &mut Dates) -> Result<Undressed<'a>, Error> {
+    let mut read = || {
+        let (time, rest) = dates.iso(text)?;
+        let (_host, rest) = host(rest.strip_prefix(b" ")?)?;
+        let rest = rest.strip_prefix(b"kernel ")?;
+        let rest = rest
+            .strip_prefix(b"- ")
+            .or_else(|| rest.strip_prefix(b"0 "))?;
+        let (_id, rest) = word(rest)?;
+        let message = behind_structured_data(rest)?;
+        // A byte order mark says that the text is UTF-8.
+        let message = message.strip_prefix(b"\xef\xbb\xbf").unwrap_or(message);
+        Some(of_kernel(Stamp::Wall(time), message))
     };
-    let (clock, offset) = (clock.get(..at)?, zone_seconds(clock.get(at..)?)?);
-    let midnight = days
-        .checked_mul(DAY)?
-        .checked_sub(offset)?
-        .checked_mul(Timestamp::SECOND)?;
-    Some((Timestamp(midnight.checked_add(clock_micros(clock)?)?), rest))
+    read().ok_or(Error::NotKernel)
+}
+
+/// The message behind `- ` or `[id name="value"] ` (RFC 5424 section 6.3).
+fn behind_structured_data(text: &[u8]) -> Option<&[u8]> {
+    if let Some(message) = text.strip_prefix(b"- ") {
+        return Some(message);
+    }
+    let mut quoted = false;
+    let mut escaped = false;
+    let mut rest = text.strip_prefix(b"[")?;
+    while let Some((byte, behind)) = rest.split_first() {
+        rest = behind;
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = quoted,
+            b'"' => quoted = !quoted,
+            b']' if !quoted => match rest {
+                [b' ', message @ ..] => return Some(message),
+                [b'[', ..] => {}
+                _ => return None,
+            },
+            _ => {}
+        }
+    }
+    None
+}
+
+/// A line that begins with its stamp, or that has none.
+fn headed<'a>(line: &'a [u8], dates: &mut Dates) -> Undressed<'a> {
+    match line {
+        [b'[', ..] => bracketed(line, dates),
+        [b'0'..=b'9', ..] => numbered(line, dates),
+        [m1, m2, m3, b' ', ..] => {
+            if let Some((time, rest)) = dates.bsd(line) {
+                return tagged(Stamp::Wall(time), rest);
+            }
+            if is_weekday([*m1, *m2, *m3])
+                && let Some((time, rest)) = line.get(4..).and_then(|text| dates.full(text))
+            {
+                return tagged(Stamp::Wall(time), rest);
+            }
+            unnamed(Stamp::None, line)
+        }
+        _ => unnamed(Stamp::None, line),
+    }
+}
+
+/// A line that begins with a digit: an ISO 8601 stamp, or `journalctl -o short-unix`.
+fn numbered<'a>(line: &'a [u8], dates: &mut Dates) -> Undressed<'a> {
+    if let Some((time, rest)) = dates.iso(line) {
+        // Of all who write such stamps `dmesg --time-format iso` alone puts a comma before the fraction, and no host behind.
+        return if line.get(19) == Some(&b',') {
+            unnamed(Stamp::Wall(time), rest)
+        } else {
+            tagged(Stamp::Wall(time), rest)
+        };
+    }
+    let unix = || {
+        let (seconds, rest) = leading_number(line)?;
+        let (micros, rest) = fraction(rest.strip_prefix(b".")?)?;
+        let time = Timestamp(
+            seconds
+                .checked_mul(Timestamp::SECOND)?
+                .checked_add(micros)?,
+        );
+        rest.starts_with(b" ")
+            .then(|| tagged(Stamp::Wall(time), rest))
+    };
+    unix().unwrap_or_else(|| unnamed(Stamp::None, line))
+}
+
+/// A line that begins with a bracket: dmesg, with seconds or ctime(3), or `journalctl -o short-monotonic`.
+fn bracketed<'a>(line: &'a [u8], dates: &mut Dates) -> Undressed<'a> {
+    if let Some((stamp, rest)) = kernel_stamp(line) {
+        let rest = rest.strip_prefix(b" ").unwrap_or(rest);
+        if let Some((_host, text)) = host(rest)
+            && let Some(message) = behind_kernel_tag(text)
+        {
+            return of_kernel(stamp, message);
+        }
+        return unnamed(stamp, rest);
+    }
+    let mut ctime = || {
+        let [b'[', d1, d2, d3, b' ', stamp @ ..] = line else {
+            return None;
+        };
+        let (time, rest) = dates.ctime(stamp)?;
+        let rest = rest.strip_prefix(b"]")?;
+        is_weekday([*d1, *d2, *d3]).then(|| unnamed(Stamp::Wall(time), rest))
+    };
+    ctime().unwrap_or_else(|| unnamed(Stamp::None, line))
+}
+
+/// What stands behind a stamp: a blank, the host, and the writer's tag.
+fn tagged(stamp: Stamp, text: &[u8]) -> Undressed<'_> {
+    let named = text.strip_prefix(b" ").and_then(host);
+    if let Some((_host, text)) = named
+        && let Some(message) = behind_kernel_tag(text)
+    {
+        return of_kernel(stamp, message);
+    }
+    Undressed {
+        stamp,
+        writer: Writer::Program,
+        // Without a host nobody can be meant.
+        message: named.map_or(b"", |(_host, text)| text),
+    }
+}
+
+/// The name or address of a host, and the text behind the blank. What ends like a tag is none.
+fn host(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let (name, rest) = word(text)?;
+    let valid = name
+        .iter()
+        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':'));
+    (valid && name.last() != Some(&b':')).then_some((name, rest))
+}
+
+/// The text up to a blank, and what is behind it.
+fn word(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let len = text
+        .iter()
+        .position(|byte| *byte == b' ')
+        .filter(|len| *len > 0)?;
+    let (word, rest) = text.split_at_checked(len)?;
+    Some((word, rest.get(1..)?))
+}
+
+/// The message behind `kernel: ` or `kernel[0]: `; some write the kernel's stamp without a blank.
+fn behind_kernel_tag(text: &[u8]) -> Option<&[u8]> {
+    let rest = text.strip_prefix(b"kernel")?;
+    let rest = rest.strip_prefix(b"[0]").unwrap_or(rest);
+    match rest.strip_prefix(b":")? {
+        [b' ', message @ ..] | message @ [b'[', ..] => Some(message),
+        _ => None,
+    }
+}
+
+/// A message of the kernel's, with or without its own stamp, which a header's is better than.
+fn of_kernel(stamp: Stamp, message: &[u8]) -> Undressed<'_> {
+    let message = match kernel_stamp(message) {
+        Some((_boot, rest)) => rest.strip_prefix(b" ").unwrap_or(rest),
+        None => message,
+    };
+    Undressed {
+        stamp,
+        writer: Writer::Kernel,
+        message,
+    }
+}
+
+/// A message of which nobody says whose it is.
+fn unnamed(stamp: Stamp, text: &[u8]) -> Undressed<'_> {
+    let rest = text.strip_prefix(b" ").unwrap_or(text);
+    let message = if stamp == Stamp::None {
+        rest.strip_prefix(b"kernel: ").unwrap_or(rest)
+    } else {
+        behind_caller(rest)
+    };
+    Undressed {
+        stamp,
+        writer: Writer::Unnamed,
+        message,
+    }
+}
+
+/// `[  123.456789]`: seconds since the machine started (kernel/printk/printk.c, `print_time`); and the text behind.
+///
+/// dmesg can add the time since the line before, `[  123.456789 <    0.000012>]`, or write it alone: `[<    0.000012>]`,
+/// `[  +0.000012]`. That is no stamp, since lines may have been left out.
+fn kernel_stamp(text: &[u8]) -> Option<(Stamp, &[u8])> {
+    let text = behind_blanks(text.strip_prefix(b"[")?);
+    let (stamp, rest) = match text {
+        [b'+', delta @ ..] => (Stamp::None, seconds(delta)?.1),
+        [b'<', ..] => (Stamp::None, behind_delta(text)?),
+        _ => {
+            let (micros, rest) = seconds(text)?;
+            let rest = match rest {
+                [b' ', delta @ ..] => behind_delta(delta)?,
+                _ => rest,
+            };
+            (Stamp::Boot(micros), rest)
+        }
+    };
+    let rest = rest.strip_prefix(b"]")?;
+    Some((stamp, behind_caller(rest)))
+}
+
+/// `123.456789` in microseconds, and the text behind.
+fn seconds(text: &[u8]) -> Option<(i64, &[u8])> {
+    let (seconds, rest) = leading_number(text)?;
+    let (micros, rest) = fraction(rest.strip_prefix(b".")?)?;
+    let whole = seconds.checked_mul(Timestamp::SECOND)?;
+    Some((whole.checked_add(micros)?, rest))
+}
+
+/// What is behind `<    0.000012>` or `<    0.000012 >`.
+fn behind_delta(text: &[u8]) -> Option<&[u8]> {
+    let (_micros, rest) = seconds(behind_blanks(text.strip_prefix(b"<")?))?;
+    rest.strip_prefix(b" ").unwrap_or(rest).strip_prefix(b">")
+}
+
+/// What is behind `[    T1]` or `[    C0]`, the thread or processor that wrote, at least six wide (kernel/printk/printk.c,
+/// `print_caller`).
+fn behind_caller(text: &[u8]) -> &[u8] {
+    let caller = || {
+        let inner = text.strip_prefix(b"[")?;
+        let named = behind_blanks(inner);
+        let rest = named
+            .strip_prefix(b"T")
+            .or_else(|| named.strip_prefix(b"C"))?;
+        let (_id, rest) = leading_number(rest)?;
+        let wide = inner.len().saturating_sub(rest.len()) >= 6;
+        wide.then_some(rest.strip_prefix(b"]")?)
+    };
+    caller().map_or(text, |rest| rest.strip_prefix(b" ").unwrap_or(rest))
+}
+
+/// The text without the blanks that it begins with.
+fn behind_blanks(mut text: &[u8]) -> &[u8] {
+    while let [b' ', rest @ ..] = text {
+        text = rest;
+    }
+    text
 }

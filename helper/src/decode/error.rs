@@ -15,6 +15,12 @@ pub enum Error {
     /// The line was written by another program than the kernel.
     #[error("not written by the kernel")]
     NotKernel,
+    /// A line that begins like a JSON object is none, or a longer one than anybody writes.
+    #[error("no whole JSON object")]
+    Json,
+    /// A JSON object that neither the journal nor ulogd wrote.
+    #[error("a JSON object neither of the journal nor of ulogd")]
+    NotOurs,
     /// The prefix is longer than the kernel allows.
     #[error("more than 127 bytes of prefix")]
     LongPrefix,

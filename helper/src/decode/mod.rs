@@ -9,12 +9,16 @@
 mod address;
 mod arp;
 mod calendar;
+mod dates;
 pub mod dress;
 mod emulated;
 mod error;
 mod fields;
 mod headers;
 mod ip;
+mod journal;
+mod json;
+mod kmsg;
 mod lines;
 mod log_line;
 mod martian;
@@ -22,6 +26,7 @@ pub mod nflog;
 pub mod order;
 mod report;
 mod transports;
+mod ulogd_json;
 mod verdict;
 mod zone;
 
