@@ -39,7 +39,7 @@ pub fn message(report: &Report, style: Style) -> String {
     }
     match &report.body {
         Body::Packet(packet) => {
-            if !report.input.is_empty() {
+            if !report.input.is_empty() || report.mac.is_some() {
                 link_layer(&mut text, report.mac, style);
             }
             write_packet(&mut text, packet, style);
@@ -47,13 +47,13 @@ pub fn message(report: &Report, style: Style) -> String {
         Body::Arp(told) => arp(&mut text, told, report.mac.filter(|_| style.mac_decode)),
         Body::Frame => link_layer(&mut text, report.mac, style),
         Body::Martian(martian) => {
-            let which = if martian.source {
-                "source"
+            let (which, on) = if martian.source {
+                ("source", "on dev")
             } else {
-                "destination"
+                ("destination", "dev")
             };
             return format!(
-                "martian {which} {} from {}, on dev {}",
+                "IPv4: martian {which} {} from {}, {on} {}",
                 martian.dst, martian.src, report.input
             );
         }
@@ -198,8 +198,14 @@ fn hex_dump(text: &mut String, bytes: &[u8]) {
 }
 
 fn transport(text: &mut String, packet: &Packet, later: bool, style: Style) {
-    let name = named(packet.protocol, packet.src.is_ipv6());
+    let v6 = packet.src.is_ipv6();
+    if v6 && packet.has_options && [Protocol::ESP, Protocol::AH].contains(&packet.protocol) {
+        return ipsec_extension(text, packet, later);
+    }
+    let name = named(packet.protocol, v6);
     match name {
+        // Of a later fragment of AH the kernel does not say what it is.
+        Some("AH") if later => {}
         Some(name) => put(text, "PROTO=", name),
         None => put(text, "PROTO=", packet.protocol.0),
     }
@@ -210,11 +216,27 @@ fn transport(text: &mut String, packet: &Packet, later: bool, style: Style) {
             put(text, "DPT=", told.dport);
             put(text, "LEN=", told.len.unwrap_or_default());
         }
-        Transport::Icmp(told) => icmp(text, told, packet.src.is_ipv6()),
+        Transport::Icmp(told) => icmp(text, told, v6),
         Transport::Ipsec { spi } => put(text, "SPI=", format_args!("{spi:#x}")),
         Transport::Other if name.is_some() && !later => incomplete(text),
         Transport::Ports { .. } | Transport::Other => {}
     }
+}
+
+/// To the kernel ESP and AH are extension headers of IPv6, and a line ends at one that it cannot look behind.
+fn ipsec_extension(text: &mut String, packet: &Packet, later: bool) {
+    let name = if packet.protocol == Protocol::ESP {
+        "ESP"
+    } else {
+        "AH"
+    };
+    put(text, "OPT ( ", name);
+    match packet.transport {
+        Transport::Ipsec { spi } => put(text, "SPI=", format_args!("{spi:#x}")),
+        _ if later => {}
+        _ => incomplete(text),
+    }
+    put(text, ")", "");
 }
 
 /// The protocols that the kernel writes by name; it looks into no other.
@@ -270,8 +292,16 @@ fn tcp(text: &mut String, told: &Tcp, style: Style) {
 fn icmp(text: &mut String, told: &Icmp, v6: bool) {
     put(text, "TYPE=", told.kind);
     put(text, "CODE=", told.code);
-    if let Some((id, seq)) = told.id.zip(told.seq) {
+    // What the kernel wants to see more than the first eight bytes of (RFC 792).
+    let is_long = !v6 && matches!(told.kind, 0 | 3..=5 | 8 | 11 | 12);
+    let is_bare = told.id.is_none() && told.detail.is_none() && told.quoted.is_none();
+    if is_long && is_bare {
+        return incomplete(text);
+    }
+    if let Some(id) = told.id {
         put(text, "ID=", id);
+    }
+    if let Some(seq) = told.seq {
         put(text, "SEQ=", seq);
     }
     match told.detail {
@@ -280,10 +310,12 @@ fn icmp(text: &mut String, told: &Icmp, v6: bool) {
         Some(IcmpDetail::Pointer(at)) => put(text, "PARAMETER=", at),
         Some(IcmpDetail::Mtu(_)) | None => {}
     }
-    if let Some(inner) = &told.quoted {
-        quoted(text, inner);
-    } else if v6 && told.detail.is_some() {
-        put(text, "[TRUNCATED]", "");
+    // The errors of RFC 4443.
+    let quotes = v6 && matches!(told.kind, 1..=4);
+    match &told.quoted {
+        Some(inner) => quoted(text, inner),
+        None if quotes => put(text, "[TRUNCATED]", ""),
+        None => {}
     }
     if let Some(IcmpDetail::Mtu(mtu)) = told.detail {
         put(text, "MTU=", mtu);
