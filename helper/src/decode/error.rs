@@ -6,6 +6,9 @@ pub enum Error {
     /// Shorter than an IP header.
     #[error("shorter than an IP header")]
     Short,
+    /// Shorter than the header of its link, or than an ARP message.
+    #[error("shorter than its link-layer header")]
+    ShortFrame,
     /// The version is neither 4 nor 6, or the header claims an impossible length.
     #[error("no IPv4 or IPv6 header")]
     NotIp,

@@ -1,14 +1,15 @@
 //! From bytes and lines to packets: everything here was written by strangers.
 //!
 //! [`ip_packet`] reads the bytes of an IP packet, [`log_line()`] the text of the kernel's LOG target, [`emulated_line`] what
-//! ulogd writes in its manner, and [`Lines`] takes off what syslog or dmesg put around that text. Each tells what it read as
-//! a [`Report`]. [`verdict_of`] says what a rule's prefix tells of the packet's fate. Nothing here panics, allocates or
-//! guesses: what cannot be read is refused with an [`Error`].
+//! ulogd writes in its manner, and [`Lines`] takes off what syslog or dmesg put around that text. [`Capture`] reads the
+//! frames of a capture file. Each tells what it read as a [`Report`]. [`verdict_of`] says what a rule's prefix tells of the
+//! packet's fate. Nothing here panics, allocates or guesses: what cannot be read is refused with an [`Error`].
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
 mod address;
 mod arp;
 mod calendar;
+pub mod capture;
 mod dates;
 pub mod dress;
 mod emulated;
@@ -20,6 +21,7 @@ mod journal;
 mod json;
 mod kmsg;
 mod lines;
+pub mod link;
 mod log_line;
 mod martian;
 pub mod nflog;
@@ -30,6 +32,7 @@ mod ulogd_json;
 mod verdict;
 mod zone;
 
+pub use capture::{Capture, CaptureError};
 pub use emulated::emulated_line;
 pub use error::Error;
 pub use ip::ip_packet;
