@@ -1,6 +1,6 @@
 //! What a UDP datagram is for, by its ports.
 
-use std::ops::RangeInclusive;
+use std::{net::IpAddr, ops::RangeInclusive};
 
 use wallwatch_dbus::Kind;
 
@@ -38,8 +38,10 @@ pub(super) fn judge(
 ) -> Result<Probe, Harmless> {
     let Udp { sport, dport, .. } = *udp;
     let on_link = neighbourhood.is_on_link(packet);
-    // A client that has an address asks its server alone.
-    if DHCP.contains(&(sport, dport)) || (on_link && DHCP.contains(&(dport, sport))) {
+    // A client that has an address asks its server alone, and a DHCPv6 server may answer from any port (RFC 9915 section 7.2).
+    let of_dhcpv6 =
+        dport == 546 && matches!(packet.src, IpAddr::V6(src) if src.is_unicast_link_local());
+    if DHCP.contains(&(sport, dport)) || (on_link && DHCP.contains(&(dport, sport))) || of_dhcpv6 {
         return Err(Harmless::Upkeep);
     }
     let service = SERVICES.contains(&sport);

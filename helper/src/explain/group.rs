@@ -106,7 +106,7 @@ fn other_discovery(packet: &Packet, udp: &Udp) -> Explanation {
     let reason = match services::shouted_for(udp.dport).or_else(|| services::shouted_for(udp.sport))
     {
         Some(what) => format!(
-            "{src} asks everybody on this network for {what}, by port {}. It is probably what it looks like, and nothing to fear.",
+            "{src} asks everybody on this network for {what}, to judge by port {}. Such programs and devices do so all the time.",
             udp.dport
         ),
         None => format!(

@@ -28,7 +28,7 @@ pub(super) fn error(case: &Case<'_>, icmp: &Icmp) -> Explanation {
     }
     let traceroute = is_time_exceeded(packet.protocol, icmp.kind) && quoted.ttl <= 1;
     let end = if traceroute && quoted.dst != src {
-        "A router on the way answers so, as traceroute wants it."
+        "So answer routers on the way to what traceroute sends."
     } else {
         "Probably this computer had sent that, and the report came after the firewall forgot it. Such reports are a part of every network."
     };

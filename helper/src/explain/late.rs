@@ -79,8 +79,7 @@ fn segment(case: &Case<'_>, tcp: &Tcp) -> Explanation {
     Explanation::noise(
         Noise::LateTcp,
         format!(
-            "{src} {does} with its {from}. It comes after the firewall forgot the connection: the commonest line of a firewall's log, \
-             and harmless."
+            "{src} {does} with its {from}. The packet probably came after the firewall had forgotten the connection, as happens every day."
         ),
     )
 }
@@ -93,47 +92,51 @@ fn datagram(case: &Case<'_>, udp: &Udp) -> Explanation {
         137 | 1900 | 3702 | 5353 | 5355 if !local => return reflected(packet, udp),
         53 | 853 => (
             Noise::LateDns,
-            "a name server: probably the late answer to a question for a name",
+            "the late answer of a name server to a question of this computer",
         ),
         123 => (
             Noise::LateNtp,
-            "a time server: probably the late answer to a question for the time",
+            "the late answer of a time server to this computer's question for the time",
         ),
         443 => (
             Noise::LateQuic,
-            "a web site: probably the tail of a connection that this computer had with it (QUIC)",
+            "the tail of a connection that this computer had with a web site (QUIC)",
+        ),
+        500 | 4500 => (
+            Noise::LateAnswer,
+            "the late answer of a partner of a private network (IPsec)",
         ),
         3478 | 3479 | 5349 | 19302..=19309 => (
             Noise::LateStun,
-            "a server for calls: probably the late answer to a question for the way out (STUN)",
+            "the late answer of a server that calls and games ask for the way out (STUN)",
         ),
         1900 => (
             Noise::SsdpAnswer,
-            "a device of this network, as a TV or a router: probably the answer to this computer's search for media players (SSDP). \
-             Firewalls cannot tell it from a question",
+            "the answer of a TV, a router or the like to this computer's search for media players (SSDP), which firewalls cannot tell \
+             from a question",
         ),
         5353 => (
             Noise::Mdns,
-            "a device of this network: probably the answer to this computer's question for a name or a service (mDNS)",
+            "the answer of a device of this network to a question for a name or a service (mDNS)",
         ),
         3702 => (
             Noise::WsDiscovery,
-            "a device of this network: probably the answer to this computer's search for printers or cameras (WS-Discovery)",
+            "the answer of a printer, a camera or the like to this computer's search for them (WS-Discovery)",
         ),
         5355 => (
             Noise::Llmnr,
-            "a device of this network: probably the answer to this computer's question for a name (LLMNR)",
+            "the answer of a device of this network to a question for a name (LLMNR)",
         ),
         137 | 138 => (
             Noise::Netbios,
-            "a device of this network that speaks of its name, or answers a question for it (NetBIOS)",
+            "a Windows computer of this network that speaks of its name, or answers a question for it (NetBIOS)",
         ),
         _ => return unknown_service(case, udp, local),
     };
     let from = services::port(Protocol::UDP, udp.sport);
     Explanation::noise(
         noise,
-        format!("{src} sent a UDP datagram from {from}, so it is {does}."),
+        format!("{src} sent a UDP datagram from {from}: probably {does}."),
     )
 }
 

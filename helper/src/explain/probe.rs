@@ -60,12 +60,12 @@ fn deed(case: &Case<'_>, probe: &Probe) -> String {
              scanner."
         ),
         Kind::TcpMaimonScan => format!(
-            "ends a connection to {port} that is not known (flags ACK and FIN): the Maimon scan of a port scanner, or the late end of \
-             a visit to a service here."
+            "ends a connection to {port} (flags ACK and FIN): the late end of a visit to a service here, or, where there was none, the \
+             Maimon scan of a port scanner."
         ),
         Kind::TcpAckScan => format!(
-            "goes on with a connection to {port} that is not known (flag ACK). Port scanners find out so what a firewall lets \
-             through."
+            "goes on with a connection to {port} (flag ACK), which this computer's own connections do not start from. Where there was \
+             none, a port scanner finds out so what the firewall lets through."
         ),
         Kind::TcpBadFlags => bad_flags(case, probe, &port),
         Kind::UdpScan => datagram(case, &port),
@@ -92,8 +92,8 @@ fn bad_flags(case: &Case<'_>, probe: &Probe, port: &str) -> String {
     };
     if probe.nature == Nature::Impossible {
         return format!(
-            "sent a TCP segment with flags to {port} that no honest program sets so: {}.",
-            flag_names(tcp.flags).join(" and ")
+            "sent a TCP segment to {port} with flags that no honest program sets so: {}.",
+            flag_names(tcp.flags).join(", ")
         );
     }
     let does = if tcp.flags.contains(TcpFlags::SYN) {
@@ -130,16 +130,16 @@ fn ping(case: &Case<'_>) -> String {
             case.target()
         ),
         (Protocol::ICMP, 13, _) => format!(
-            "asks {} for its time (ICMP timestamp), as only scanners do.",
+            "asks {} for its time (ICMP timestamp), as hardly anybody but scanners does.",
             case.target()
         ),
         (Protocol::ICMP, 15, _) => format!(
-            "asks {} for its network (ICMP information request), as only scanners do.",
+            "asks {} for its network (ICMP information request), as hardly anybody but scanners does.",
             case.target()
         ),
         (Protocol::ICMP, 17, _) => {
             format!(
-                "asks {} for the mask of its network (ICMP), as only scanners do.",
+                "asks {} for the mask of its network (ICMP), as hardly anybody but scanners does.",
                 case.target()
             )
         }

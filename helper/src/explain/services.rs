@@ -94,19 +94,25 @@ const SERVICES: [(u16, On, &str); 76] = [
 ];
 
 /// Ports that programs shout to everybody from, and what they shout for.
-const SHOUTERS: [(u16, &str); 30] = [
+const SHOUTERS: [(u16, &str); 37] = [
     (7, "a sleeping computer to wake up (Wake-on-LAN)"),
     (9, "a sleeping computer to wake up (Wake-on-LAN)"),
     (69, "a server to start from (TFTP)"),
-    (427, "services of this network (SLP)"),
+    (161, "printers and other devices (SNMP)"),
+    (427, "services (SLP)"),
     (631, "printers (CUPS)"),
     (1716, "phones and computers with KDE Connect"),
     (1719, "telephone systems (H.323)"),
+    (1982, "Yeelight lamps"),
     (3289, "Epson printers and scanners"),
+    (3483, "music players (Squeezebox)"),
+    (4445, "Minecraft games"),
+    (5350, "a way through the router (NAT-PMP, PCP)"),
     (5678, "MikroTik routers"),
+    (5683, "small devices (CoAP)"),
     (6666, "Tuya smart home devices"),
     (6667, "Tuya smart home devices"),
-    (6771, "BitTorrent clients of this network"),
+    (6771, "BitTorrent clients"),
     (7359, "Jellyfin and Emby servers"),
     (8610, "Canon printers"),
     (8612, "Canon printers and scanners"),
@@ -123,6 +129,7 @@ const SHOUTERS: [(u16, &str); 30] = [
     (32413, "Plex media servers"),
     (32414, "Plex media servers"),
     (38899, "WiZ lamps"),
+    (47808, "building controls (BACnet)"),
     (56700, "LIFX lamps"),
     (57621, "devices with Spotify"),
 ];

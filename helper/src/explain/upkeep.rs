@@ -36,7 +36,7 @@ fn dhcp(packet: &Packet, sport: u16, dport: u16) -> Option<Explanation> {
                 "{src} asks this network for its address and settings (DHCP), as every device does."
             )
         }
-    } else if dport == client && sport == server {
+    } else if dport == client && (sport == server || is_link_local(src)) {
         format!(
             "{src} gives out addresses on this network (DHCP). Your router does that; somebody else who did would be worth a look."
         )
@@ -44,6 +44,11 @@ fn dhcp(packet: &Packet, sport: u16, dport: u16) -> Option<Explanation> {
         return None;
     };
     Some(Explanation::noise(Noise::Dhcp, reason))
+}
+
+/// A DHCPv6 server may answer from any port; who speaks from such an address stands on this network.
+const fn is_link_local(address: IpAddr) -> bool {
+    matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }
 
 fn igmp(packet: &Packet) -> Explanation {

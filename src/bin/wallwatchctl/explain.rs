@@ -162,6 +162,17 @@ impl Explainer<'_> {
             Class::Noise(Noise::Malformed | Noise::Martian | Noise::BroadcastFrame) => {
                 ("36", "odd, but harmless")
             }
+            Class::Noise(
+                Noise::LateTcp
+                | Noise::LateDns
+                | Noise::LateNtp
+                | Noise::LateQuic
+                | Noise::LateStun
+                | Noise::LateAnswer
+                | Noise::PeerToPeer
+                | Noise::Backscatter
+                | Noise::Traceroute,
+            ) => ("32", "probably nothing to fear"),
             Class::Noise(_) => ("32", "nothing to fear"),
         };
         self.block(
