@@ -1,6 +1,6 @@
 //! The escaping of what a stranger could have written.
 
-use std::borrow::Cow;
+use std::{borrow::Cow, fmt::Write as _};
 
 /// Text of strangers is shown up to this many characters.
 pub const MAX_SHOWN: usize = 200;
@@ -70,6 +70,26 @@ pub fn escape_markup(text: &str) -> String {
     escaped
 }
 
+/// JSON with every hostile character as `\u` escape, which JSON allows in strings, the only place where they can stand.
+#[must_use]
+pub fn escape_json(json: &str) -> Cow<'_, str> {
+    if !json.chars().any(is_hostile) {
+        return Cow::Borrowed(json);
+    }
+    let mut escaped = String::with_capacity(json.len());
+    for c in json.chars() {
+        if is_hostile(c) {
+            for unit in c.encode_utf16(&mut [0; 2]) {
+                // Writing to a String cannot fail.
+                _ = write!(escaped, "\\u{unit:04x}");
+            }
+        } else {
+            escaped.push(c);
+        }
+    }
+    Cow::Owned(escaped)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -87,5 +107,14 @@ mod tests {
             MAX_SHOWN
         );
         assert_eq!(escape_markup("<b>&'\""), "&lt;b&gt;&amp;&#39;&quot;");
+    }
+    #[test]
+    fn escaped_json_says_the_same_and_cannot_steer_a_terminal() {
+        let hostile = "a\u{9b}2Jb\u{202e}c\u{e0041}d\u{7f}";
+        let json = serde_json::to_string(hostile).unwrap();
+        let escaped = escape_json(&json);
+        assert_eq!(escaped, "\"a\\u009b2Jb\\u202ec\\udb40\\udc41d\\u007f\"");
+        assert_eq!(serde_json::from_str::<String>(&escaped).unwrap(), hostile);
+        assert!(matches!(escape_json("{}"), Cow::Borrowed("{}")));
     }
 }

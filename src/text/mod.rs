@@ -1,7 +1,7 @@
 //! Every sentence for people, and the escaping of what a stranger could have written.
 //!
 //! [`sentence`] and its like put an alert into words, [`not_watching`] and its like the state of the watch; [`number`], [`span`] and
-//! [`ago`] are the words for amounts, and [`sanitize`] and [`escape_markup`] make a stranger's text harmless.
+//! [`ago`] are the words for amounts, and [`sanitize`], [`escape_markup`] and [`escape_json`] make a stranger's text harmless.
 //!
 //! A sentence claims only what the verdict supports: where nothing tells what became of the packets, it says so, and where
 //! they reached the computer, it never speaks of a firewall that stopped them.
@@ -14,6 +14,6 @@ mod units;
 pub use alert::{
     menu_line, sentence, technical, terminal_colour, terminal_line, title, verdict, what, who,
 };
-pub use escape::{MAX_SHOWN, escape_markup, sanitize, sanitize_sentences};
+pub use escape::{MAX_SHOWN, escape_json, escape_markup, sanitize, sanitize_sentences};
 pub use state::{not_watching, partly_watching, paused, source_line, tooltip_watching};
 pub use units::{ago, count, date_time, number, span, time_of_day};

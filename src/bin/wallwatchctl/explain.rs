@@ -186,7 +186,7 @@ impl Explainer<'_> {
     fn json(&mut self, answer: &Answer<'_>) -> Result<(), Error> {
         let json = serde_json::to_string(answer)
             .map_err(|error| Error::Failed(format!("cannot write JSON: {error}")))?;
-        self.printer.line(&json)
+        self.printer.line(&text::escape_json(&json))
     }
 
     /// Prints the verdict, the sentence and the facts.
