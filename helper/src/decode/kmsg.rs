@@ -1,6 +1,8 @@
 //! Records of the kernel's log as `/dev/kmsg` gives them (Documentation/ABI/testing/dev-kmsg).
 
-use super::calendar::leading_number;
+use std::borrow::Cow;
+
+use super::{calendar::leading_number, fields::pair};
 
 /// One record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,4 +30,44 @@ pub(super) fn record(line: &[u8]) -> Option<Record<'_>> {
         micros,
         text: text.get(1..)?,
     })
+}
+
+/// The text of a record as it was logged: there a backslash, and whatever is not printable ASCII, stands as `\x5c`
+/// (kernel/printk/printk.c, `msg_add_ext_text`). Hardly any line has one, so hardly any is copied.
+#[must_use]
+pub fn unescaped(text: &[u8]) -> Cow<'_, [u8]> {
+    let Some(first) = memchr::memchr(b'\\', text) else {
+        return Cow::Borrowed(text);
+    };
+    let (plain, mut rest) = text.split_at_checked(first).unwrap_or((text, &[]));
+    let mut read = plain.to_vec();
+    while let [byte, behind @ ..] = rest {
+        let escaped = match rest {
+            [b'\\', b'x', high, low, behind @ ..] => pair(*high, *low).map(|byte| (byte, behind)),
+            _ => None,
+        };
+        let (byte, behind) = escaped.unwrap_or((*byte, behind));
+        read.push(byte);
+        rest = behind;
+    }
+    Cow::Owned(read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_escaped_is_read_as_it_was_logged() {
+        for (escaped, text) in [
+            ("DROP IN=eth0", "DROP IN=eth0"),
+            (r"a\x5cb ", r"a\b "),
+            (r"Ger\xc3\xa4t\x0a", "Ger\u{e4}t\n"),
+            (r"\x5c\x5cx41", r"\\x41"),
+            (r"\x4", r"\x4"),
+            (r"\xzz\", r"\xzz\"),
+        ] {
+            assert_eq!(unescaped(escaped.as_bytes()), text.as_bytes());
+        }
+    }
 }

@@ -4,7 +4,7 @@ use super::{
     Error, Report,
     dates::{Dates, Reference},
     dress::{Writer, undress},
-    emulated_line, journal, log_line, ulogd_json,
+    emulated_line, journal, kmsg, log_line, ulogd_json,
 };
 use crate::event::Feed;
 
@@ -38,7 +38,7 @@ impl Lines {
             Writer::Record => Report {
                 feed: Feed::Kmsg,
                 trusted: true,
-                ..log_line(undressed.message)?
+                ..log_line(&kmsg::unescaped(undressed.message))?
             },
             Writer::Kernel => {
                 let report = log_line(undressed.message)?;

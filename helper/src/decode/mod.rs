@@ -19,7 +19,7 @@ mod headers;
 mod ip;
 mod journal;
 mod json;
-mod kmsg;
+pub mod kmsg;
 mod lines;
 pub mod link;
 mod log_line;

@@ -98,7 +98,7 @@ fn event(record: &Record<'_>) -> Option<Event> {
     if record.facility != 0 {
         return None;
     }
-    let mut report = decode::log_line(record.text.as_bytes()).ok()?;
+    let mut report = decode::log_line(&decode::kmsg::unescaped(record.text.as_bytes())).ok()?;
     report.feed = Feed::Kmsg;
     report.trusted = true;
     report.into_event(clock::now())
@@ -142,6 +142,13 @@ mod tests {
         assert_eq!(event.packet.dport(), Some(22));
         assert_eq!(&*event.interface, "eth0");
         assert!(event.trusted);
+    }
+
+    #[test]
+    fn a_prefix_that_the_kernel_had_to_escape_is_the_rules_own() {
+        let line = LINE.replace("[UFW BLOCK]", r"\xc2\xab drop \x5c");
+        let event = read(&format!("4,1234,5678,-;{line}\n")).unwrap();
+        assert_eq!(&*event.prefix, "\u{ab} drop \\");
     }
 
     #[test]
