@@ -1,16 +1,20 @@
 //! Random packets, written as lines and as bytes by the tests' own hand, are read as the very same packets.
 #![expect(
+    clippy::format_push_string,
     clippy::missing_panics_doc,
-    reason = "what a test stands on panics when it breaks"
+    reason = "a check fails by panicking, and what it stands on need not be fast"
 )]
 
 use proptest::{prelude::*, test_runner::Config};
 use wallwatch_helper::{
     decode::{self, Lines, Report, Stamp, Zone, dress::Reference},
-    event::{Prefix, Timestamp},
+    event::{Feed, Prefix, Timestamp},
 };
 
-use format::{dress, kernel};
+use format::{
+    dress, kernel,
+    ulogd::{self, Output},
+};
 
 #[path = "../support/format/mod.rs"]
 pub mod format;
@@ -94,6 +98,39 @@ proptest! {
         ] {
             prop_assert_eq!(read(zone, &line), Ok(at(&report, stamp)), "{}", line);
         }
+        for (line, stamp, feed) in [
+            (dress::journal(time, boot, &message), Stamp::Wall(time), Feed::Journal),
+            (dress::kmsg(boot, &message), Stamp::Boot(boot), Feed::Kmsg),
+        ] {
+            let expected = Report { feed, trusted: true, ..at(&report, stamp) };
+            prop_assert_eq!(read(zone, &line), Ok(expected), "{}", line);
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(1024))]
+
+    #[test]
+    fn what_ulogd_writes_tells_as_much_as_ulogd_knows(
+        report in random::report(),
+        age in 0..300 * DAY,
+        quarters in -48..=56_i32,
+    ) {
+        // A colon could end a program's name, and a line that a program may have written is refused.
+        let report = Report {
+            prefix: Prefix::from(&report.prefix.replace(':', ".")).expect("no longer than before"),
+            ..report
+        };
+        let time = NOW.plus(-age);
+        let second = Timestamp(time.0 - time.0 % Timestamp::SECOND);
+        let line = dress::emulated(time, i64::from(quarters) * 900, &ulogd::emulated(&report));
+        let expected = ulogd::told(&report, Output::Emulated, second);
+        prop_assert_eq!(read(quarters * 900, &line), Ok(expected), "{}", line);
+
+        let line = ulogd::json(&report, time);
+        let expected = ulogd::told(&report, Output::Json, time);
+        prop_assert_eq!(read(quarters * 900, &line), Ok(expected), "{}", line);
     }
 }
 

@@ -117,6 +117,51 @@ pub fn ctime(time: Timestamp, ahead: i64, message: &str) -> String {
     )
 }
 
+/// A record as `journalctl -o json` writes it, one that the kernel wrote (systemd.journal-fields(7)).
+#[must_use]
+pub fn journal(time: Timestamp, boot: i64, message: &str) -> String {
+    format!(
+        r#"{{"__REALTIME_TIMESTAMP":"{}","_SOURCE_MONOTONIC_TIMESTAMP":"{boot}","_TRANSPORT":"kernel","#,
+        time.0
+    ) + &format!(
+        r#""PRIORITY":"4","SYSLOG_FACILITY":"0","SYSLOG_IDENTIFIER":"kernel","MESSAGE":{}}}"#,
+        json_string(message.trim_end())
+    )
+}
+
+/// A record as `/dev/kmsg` gives it; what is not plain is escaped there (Documentation/ABI/testing/dev-kmsg).
+#[must_use]
+pub fn kmsg(boot: i64, message: &str) -> String {
+    let mut text = format!("4,1234,{boot},-;");
+    for byte in message.bytes() {
+        match byte {
+            b'\\' | ..b' ' | 0x7f.. => text += &format!("\\x{byte:02x}"),
+            _ => text.push(byte.into()),
+        }
+    }
+    text
+}
+
+/// A line of ulogd's LOGEMU, which bears no tag.
+#[must_use]
+pub fn emulated(time: Timestamp, ahead: i64, message: &str) -> String {
+    bsd(time, ahead, None, message).replacen("host kernel: ", "host ", 1)
+}
+
+/// A text in quotes, as JSON has it (RFC 8259 section 7).
+#[must_use]
+pub fn json_string(text: &str) -> String {
+    let mut quoted = String::from('"');
+    for letter in text.chars() {
+        match letter {
+            '"' | '\\' => quoted.extend(['\\', letter]),
+            '\0'..' ' => quoted += &format!("\\u{:04x}", u32::from(letter)),
+            _ => quoted.push(letter),
+        }
+    }
+    quoted + "\""
+}
+
 fn kernel_stamp(boot: i64) -> String {
     format!(
         "[{:5}.{:06}] ",
