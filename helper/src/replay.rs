@@ -1,7 +1,7 @@
-//! Log files looked at afterwards: the very decoders and detectors of live watching, fed line by line.
+//! Logs and captures looked at afterwards: the very decoders and detectors of live watching, fed line by line.
 //!
-//! [`Replay`] takes lines and gives alerts in the order in which they were raised, each once, in its final state. What it
-//! holds is bounded, however long the files are.
+//! [`Replay`] takes what was read and gives alerts in the order in which they were raised, each once, in its final state. What
+//! it holds is bounded, however long the files are.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use wallwatch_dbus::Alert;
 
 use crate::{
     alert::{Change, REOPEN_WITHIN, UPDATE_INTERVAL},
-    decode::{self, Report, Stamp},
+    decode::{self, Body, Report, Stamp},
     detect,
     event::{Event, Timestamp},
     neighbourhood::Neighbourhood,
@@ -18,29 +18,67 @@ use crate::{
 
 /// At most so many alerts wait for an earlier one that goes on; then that one is given as it is.
 const MAX_WAITING: usize = 4096;
+/// At most so many bytes of them.
+const MAX_WAITING_BYTES: usize = 4 << 20;
 
-/// What became of the lines.
+/// What a file is made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Unit {
+    /// Lines of text.
+    Line,
+    /// Frames of a capture.
+    Frame,
+}
+
+/// How many there were, and which could not be read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Lines.
-    pub lines: u64,
-    /// Packets that came in.
-    pub events: u64,
-    /// Packets that this machine sent or asked for, and what is no IP packet: no attack is made of them.
-    pub outbound: u64,
-    /// Lines that are no firewall events, by the reason.
+pub struct Tally {
+    /// All.
+    pub total: u64,
+    /// Those that are no firewall events, by the reason.
     pub refused: BTreeMap<decode::Error, u64>,
 }
 
-impl Counts {
-    /// Lines that are no firewall events.
+impl Tally {
+    /// Those that are no firewall events.
     #[must_use]
-    pub fn refused_lines(&self) -> u64 {
+    pub fn refused_total(&self) -> u64 {
         self.refused.values().sum()
     }
 }
 
-/// Looks for attacks in lines.
+/// What became of what was read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Lines of text.
+    pub lines: Tally,
+    /// Frames of captures.
+    pub frames: Tally,
+    /// Packets that came in.
+    pub events: u64,
+    /// Those of them that are nothing to fear, each by itself.
+    pub harmless: u64,
+    /// Packets that this machine sent: no attack is made of them.
+    pub outbound: u64,
+    /// Packets that came in because this machine asked for them: nor of these.
+    pub answers: u64,
+    /// What is no IP packet, or a packet of which only the addresses are told: no attack is made of it.
+    pub others: u64,
+    /// The first and the last time of a packet that came in.
+    pub span: Option<(Timestamp, Timestamp)>,
+}
+
+impl Counts {
+    /// Notes an event.
+    fn event(&mut self, time: Timestamp, harmless: bool) {
+        self.events += 1;
+        self.harmless += u64::from(harmless);
+        let (first, last) = self.span.unwrap_or((time, time));
+        self.span = Some((first.min(time), last.max(time)));
+    }
+}
+
+/// Looks for attacks in lines and frames.
 #[derive(Debug)]
 pub struct Replay {
     watcher: Watcher,
@@ -51,10 +89,7 @@ pub struct Replay {
     /// The latest time that any line told.
     now: Timestamp,
     changes: Vec<Change>,
-    /// Alerts by number, which is the order of their raising.
-    waiting: BTreeMap<u64, Alert>,
-    /// Alerts below this number have been given.
-    given: u64,
+    waiting: Waiting,
     counts: Counts,
 }
 
@@ -74,8 +109,7 @@ impl Replay {
             boot,
             now: Timestamp(i64::MIN),
             changes: Vec::new(),
-            waiting: BTreeMap::new(),
-            given: 0,
+            waiting: Waiting::default(),
             counts: Counts::default(),
         }
     }
@@ -91,66 +125,137 @@ impl Replay {
         }
     }
 
-    /// Takes one more line, record or frame, as it was read.
+    /// Takes one more line as it was read.
     pub fn feed(&mut self, read: Result<Report, decode::Error>) {
-        self.counts.lines += 1;
-        match read {
-            Ok(report) => {
-                let time = self.time_of(report.stamp);
-                if let Some(event) = report.into_event(time) {
-                    self.counts.events += 1;
-                    self.observe(&event);
-                } else {
-                    self.counts.outbound += 1;
-                }
+        self.feed_unit(Unit::Line, read);
+    }
+
+    /// Takes one more line or frame as it was read.
+    pub fn feed_unit(&mut self, unit: Unit, read: Result<Report, decode::Error>) {
+        let tally = match unit {
+            Unit::Line => &mut self.counts.lines,
+            Unit::Frame => &mut self.counts.frames,
+        };
+        tally.total += 1;
+        let report = match read {
+            Ok(report) => report,
+            Err(reason) => {
+                *tally.refused.entry(reason).or_default() += 1;
+                return;
             }
-            Err(reason) => *self.counts.refused.entry(reason).or_default() += 1,
+        };
+        let time = self.time_of(report.stamp);
+        let is_packet = matches!(report.body, Body::Packet(_));
+        let is_outbound = report.outbound;
+        match report.into_event(time) {
+            Some(event) => self.observe(&event),
+            None if !is_packet => self.counts.others += 1,
+            None if is_outbound => self.counts.outbound += 1,
+            None => self.counts.answers += 1,
         }
     }
 
     /// Looks at one more event.
     pub fn observe(&mut self, event: &Event) {
         self.now = self.now.max(event.time);
-        self.watcher.observe(event, &mut self.changes);
+        let suspect = self.watcher.observe(event, &mut self.changes);
+        self.counts.event(event.time, !suspect);
+        self.take_changes();
+    }
+
+    fn take_changes(&mut self) {
         for change in self.changes.drain(..) {
             let (Change::Raised(alert) | Change::Updated(alert) | Change::Closed(alert)) = change;
-            if alert.id >= self.given {
-                self.waiting.insert(alert.id, alert);
-            }
+            self.waiting.put(alert);
         }
     }
 
     /// The next alert, in the order of raising, where it will not change any more.
     pub fn next_final(&mut self) -> Option<Alert> {
-        let (_, first) = self.waiting.first_key_value()?;
+        let first = self.waiting.first()?;
         let over = first.closed && self.now.since(Timestamp(first.last_seen)) >= REOPEN_WITHIN;
-        if !over && self.waiting.len() <= MAX_WAITING {
-            return None;
+        if over || self.waiting.is_full() {
+            self.waiting.give()
+        } else {
+            None
         }
-        let (id, alert) = self.waiting.pop_first()?;
-        self.given = id + 1;
-        Some(alert)
     }
 
-    /// What became of the lines so far.
+    /// What became of the lines and frames so far.
     #[must_use]
     pub const fn counts(&self) -> &Counts {
         &self.counts
     }
 
-    /// The alerts that were not given yet, when no line is left.
+    /// The alerts that were not given yet, when nothing is left to read.
     pub fn finish(mut self) -> impl Iterator<Item = Alert> {
         // What is held back for clients that cannot read so fast.
         let flushed = self.now.plus(UPDATE_INTERVAL);
         self.watcher.tick(flushed, &mut self.changes);
-        for change in self.changes.drain(..) {
-            let (Change::Raised(alert) | Change::Updated(alert) | Change::Closed(alert)) = change;
-            if alert.id >= self.given {
-                self.waiting.insert(alert.id, alert);
-            }
-        }
-        self.waiting.into_values()
+        self.take_changes();
+        self.waiting.alerts.into_values()
     }
+}
+
+/// Alerts that may change, and those behind them; bounded.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// By number, which is the order of their raising.
+    alerts: BTreeMap<u64, Alert>,
+    /// Alerts below this number have been given.
+    given: u64,
+    /// What they hold, in bytes.
+    bytes: usize,
+}
+
+impl Waiting {
+    /// Keeps an alert's latest state, unless it was given already.
+    fn put(&mut self, alert: Alert) {
+        if alert.id < self.given {
+            return;
+        }
+        self.bytes += size(&alert);
+        if let Some(old) = self.alerts.insert(alert.id, alert) {
+            self.bytes -= size(&old);
+        }
+    }
+
+    fn first(&self) -> Option<&Alert> {
+        self.alerts.first_key_value().map(|(_, alert)| alert)
+    }
+
+    fn is_full(&self) -> bool {
+        self.alerts.len() > MAX_WAITING || self.bytes > MAX_WAITING_BYTES
+    }
+
+    fn give(&mut self) -> Option<Alert> {
+        let (id, alert) = self.alerts.pop_first()?;
+        self.given = id + 1;
+        self.bytes -= size(&alert);
+        Some(alert)
+    }
+}
+
+/// About the bytes that an alert holds: itself and its texts and lists, each with the allocator's share of 16 bytes.
+fn size(alert: &Alert) -> usize {
+    let text = |text: &String| text.capacity() + 16;
+    let list = |list: &Vec<String>| {
+        let texts: usize = list.iter().map(text).sum();
+        texts + list.capacity() * size_of::<String>() + 16
+    };
+    let texts = [
+        &alert.kind,
+        &alert.ports,
+        &alert.protocol,
+        &alert.interface,
+        &alert.verdict,
+        &alert.tool,
+        &alert.feed,
+    ];
+    let lists = [&alert.sources, &alert.targets, &alert.tags];
+    size_of::<Alert>()
+        + texts.into_iter().map(text).sum::<usize>()
+        + lists.into_iter().map(list).sum::<usize>()
 }
 
 #[cfg(test)]
@@ -224,14 +329,17 @@ mod tests {
         let counts = replay.counts();
         assert_eq!(
             (
-                counts.lines,
+                counts.lines.total,
                 counts.events,
                 counts.outbound,
-                counts.refused_lines()
+                counts.lines.refused_total()
             ),
             (5, 3, 1, 1)
         );
-        assert_eq!(counts.refused.get(&decode::Error::NotKernel), Some(&1));
+        assert_eq!(
+            counts.lines.refused.get(&decode::Error::NotKernel),
+            Some(&1)
+        );
     }
 
     #[test]

@@ -37,15 +37,18 @@ impl Watcher {
         self.neighbourhood = neighbourhood;
     }
 
-    /// Looks at one event of a packet that came to this machine; what this machine sends is no event.
-    pub fn observe(&mut self, event: &Event, changes: &mut Vec<Change>) {
+    /// Looks at one event of a packet that came to this machine; what this machine sends is no event. Says whether the packet
+    /// may belong to an attack.
+    pub fn observe(&mut self, event: &Event, changes: &mut Vec<Change>) -> bool {
         if self.incidents.due().is_some_and(|due| due <= event.time) {
             self.incidents.tick(event.time, changes);
         }
-        if let Class::Probe(probe) = classify(event, &self.neighbourhood) {
-            let sighting = self.scan.observe(event, &probe, &self.neighbourhood);
-            self.incidents.observe(event, &probe, &sighting, changes);
-        }
+        let Class::Probe(probe) = classify(event, &self.neighbourhood) else {
+            return false;
+        };
+        let sighting = self.scan.observe(event, &probe, &self.neighbourhood);
+        self.incidents.observe(event, &probe, &sighting, changes);
+        true
     }
 
     /// Does what time alone asks for: holds back no update longer than due, closes what is over.

@@ -111,7 +111,7 @@ fn every_recorded_line_is_read() {
     for [case, ..] in truth() {
         let (_, counts) = replayed(&case);
         assert!(
-            counts.events > 0 && counts.refused.is_empty(),
+            counts.events > 0 && counts.lines.refused.is_empty(),
             "{case}: {counts:?}"
         );
     }
