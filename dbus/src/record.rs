@@ -13,6 +13,9 @@ macro_rules! record {
         pub struct $name { $($(#[$inner])* #[serde(with = "zbus::as_variant")] pub $field: $type,)+ }
 
         impl $name {
+            /// The keys, in the order of the fields.
+            pub const KEYS: &[&str] = &[$(stringify!($field)),+];
+
             /// The record as a JSON object with the same keys as on the bus.
             #[must_use]
             pub fn to_json(&self) -> serde_json::Value {
