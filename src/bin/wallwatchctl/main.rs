@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 /// Carries the command out.
 fn run(args: Args, printer: &mut Printer) -> Result<ExitCode, Error> {
     match args.command {
-        Command::Analyze(analyze) => return analyze::run(analyze, printer),
+        Command::Analyze(analyze) => return analyze::run(&analyze, printer),
         Command::Explain(explain) => return explain::run(&explain, printer),
         _ => {}
     }

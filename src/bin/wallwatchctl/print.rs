@@ -44,6 +44,11 @@ impl Printer {
         self.json
     }
 
+    /// Are colours wanted?
+    pub(crate) const fn colour(&self) -> bool {
+        self.colour
+    }
+
     /// Is nothing wanted but what was asked for?
     pub(crate) const fn quiet(&self) -> bool {
         self.quiet

@@ -1,0 +1,282 @@
+//! One file, pipe or standard input: what it is, and what can be read of it.
+
+use std::{
+    cell::Cell,
+    fs::{self, File},
+    io::{self, BufReader, Cursor, Read},
+    os::fd::AsFd as _,
+    path::{Path, PathBuf},
+    rc::Rc,
+    time::UNIX_EPOCH,
+};
+
+use wallwatch_helper::{
+    decode::{self, Capture, CaptureError, Lines, Report, Stamp, dress::Reference},
+    event::Timestamp,
+    replay::Unit,
+};
+
+use super::{
+    gzip::Gzip,
+    kind::{ENOUGH, GZIP_IN_GZIP, Kind},
+    lines::LineReader,
+    trouble::{STANDARD_INPUT, Trouble},
+};
+
+/// So much of a compressed file is read at once.
+const BLOCK: usize = 1 << 16;
+
+/// What was read of a line or a frame.
+pub(super) type Outcome = Result<Report, decode::Error>;
+
+/// A line or a frame as it was read.
+#[derive(Debug)]
+pub(super) struct Item {
+    /// Line or frame.
+    pub(super) unit: Unit,
+    /// What it tells.
+    pub(super) read: Outcome,
+}
+
+/// Bytes that were read, of all inputs together.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Meter(Rc<Cell<u64>>);
+
+impl Meter {
+    /// So many were read.
+    pub(super) fn bytes(&self) -> u64 {
+        self.0.get()
+    }
+}
+
+/// Tells a meter what it reads.
+#[derive(Debug)]
+struct Metered {
+    file: File,
+    meter: Meter,
+}
+
+impl Read for Metered {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let length = self.file.read(buffer)?;
+        self.meter.0.set(self.meter.0.get() + length as u64);
+        Ok(length)
+    }
+}
+
+/// What the bytes of an input are.
+enum Content {
+    /// Text.
+    Lines(LineReader<Box<dyn Read>>, Box<Lines>),
+    /// A capture.
+    Frames(Box<Capture<Box<dyn Read>>>),
+    /// Everything that can be read was.
+    Nothing,
+}
+
+/// An input and its next line or frame.
+pub(super) struct Input {
+    /// As people know it.
+    name: String,
+    content: Content,
+    is_gzip: bool,
+    /// How long it is, where that is known.
+    pub(super) length: Option<u64>,
+    /// When the machine started, for stamps that count from there.
+    boot: Timestamp,
+    /// What was read and not handed on yet.
+    pub(super) pending: Option<Item>,
+    /// The time of what was read last, or of the last before it that told its time.
+    pub(super) time: Option<Timestamp>,
+    /// Why it could not be read to its end.
+    pub(super) trouble: Option<Trouble>,
+    /// Lines that were cut.
+    pub(super) cut: u64,
+}
+
+/// What all inputs have in common.
+#[derive(Debug, Clone)]
+pub(super) struct Circumstances {
+    /// Now, and the clock of stamps without a zone.
+    pub(super) reference: Reference,
+    /// When this machine started.
+    pub(super) boot: Timestamp,
+    /// Where reading is counted.
+    pub(super) meter: Meter,
+}
+
+/// Does the path stand for standard input?
+pub(super) fn is_stdin(path: &Path) -> bool {
+    path == Path::new("-")
+}
+
+impl Input {
+    /// Opens it and finds out what it is.
+    pub(super) fn open(path: &PathBuf, circumstances: &Circumstances) -> Result<Self, Trouble> {
+        let name = if is_stdin(path) {
+            STANDARD_INPUT.to_owned()
+        } else {
+            path.display().to_string()
+        };
+        let unreadable = |error| Trouble::unreadable(&name, &error);
+        let file = if is_stdin(path) {
+            io::stdin()
+                .as_fd()
+                .try_clone_to_owned()
+                .map(File::from)
+                .map_err(unreadable)?
+        } else {
+            // Opening a device or a socket may do something, so its type is looked at before.
+            let metadata = fs::metadata(path).map_err(unreadable)?;
+            if let Some(trouble) = Trouble::by_type(&name, path, &metadata) {
+                return Err(trouble);
+            }
+            File::open(path).map_err(unreadable)?
+        };
+        let metadata = file.metadata().map_err(unreadable)?;
+        let mut reference = circumstances.reference.clone();
+        let is_regular = metadata.is_file();
+        if let Some(written) = written_at(&metadata).filter(|_| is_regular) {
+            reference.now = written;
+        }
+        let mut input = Self {
+            name: name.clone(),
+            content: Content::Nothing,
+            is_gzip: false,
+            length: is_regular.then_some(metadata.len()),
+            boot: circumstances.boot,
+            pending: None,
+            time: None,
+            trouble: None,
+            cut: 0,
+        };
+        let source = Metered {
+            file,
+            meter: circumstances.meter.clone(),
+        };
+        input.recognise(Box::new(source), reference)?;
+        Ok(input)
+    }
+
+    /// Looks at the first bytes and chooses who reads them.
+    fn recognise(
+        &mut self,
+        mut source: Box<dyn Read>,
+        reference: Reference,
+    ) -> Result<(), Trouble> {
+        let start = self.peek(&mut source)?;
+        self.content = match Kind::of(&start) {
+            Kind::Gzip if !self.is_gzip => {
+                self.is_gzip = true;
+                let compressed = BufReader::with_capacity(BLOCK, Cursor::new(start).chain(source));
+                return self.recognise(Box::new(Gzip::new(compressed)), reference);
+            }
+            Kind::Gzip => return Err(Trouble::foreign(&self.name, true, &GZIP_IN_GZIP)),
+            Kind::Foreign(foreign) => {
+                return Err(Trouble::foreign(&self.name, self.is_gzip, foreign));
+            }
+            Kind::Capture => {
+                let source: Box<dyn Read> = Box::new(Cursor::new(start).chain(source));
+                let capture = Capture::new(source).map_err(|error| self.capture_failed(&error))?;
+                Content::Frames(Box::new(capture))
+            }
+            Kind::Text => {
+                let source: Box<dyn Read> = Box::new(Cursor::new(start).chain(source));
+                Content::Lines(LineReader::new(source), Box::new(Lines::new(reference)))
+            }
+        };
+        Ok(())
+    }
+
+    /// Reads as many bytes as say what they are; a stream that ends or fails before that is as long as it is.
+    fn peek(&mut self, source: &mut dyn Read) -> Result<Vec<u8>, Trouble> {
+        let mut start = vec![0; ENOUGH];
+        let mut length = 0;
+        while !Kind::is_decided(&start[..length]) {
+            match source.read(&mut start[length..]) {
+                Ok(0) => break,
+                Ok(more) => length += more,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                // A stream of gzip that ends so early is told when its text was looked at.
+                Err(error) if self.is_gzip && length > 0 => {
+                    self.trouble = Some(self.failed(&error));
+                    break;
+                }
+                Err(error) => return Err(self.failed(&error)),
+            }
+        }
+        start.truncate(length);
+        Ok(start)
+    }
+
+    /// Why it cannot be read further.
+    fn failed(&self, error: &io::Error) -> Trouble {
+        if self.is_gzip {
+            Trouble::gzip(&self.name, error)
+        } else {
+            Trouble::unreadable(&self.name, error)
+        }
+    }
+
+    /// Why a capture cannot be read further.
+    fn capture_failed(&self, error: &CaptureError) -> Trouble {
+        match error {
+            CaptureError::Read(error) => self.failed(error),
+            _ => Trouble::capture(&self.name, error),
+        }
+    }
+
+    /// The next line or frame; `None` behind the last that can be read.
+    pub(super) fn read(&mut self) -> Option<Item> {
+        let (unit, read) = match &mut self.content {
+            Content::Lines(reader, lines) => {
+                let read = reader.next().map(|line| line.map(|line| lines.read(line)));
+                (Unit::Line, read.map_err(|error| self.failed(&error)))
+            }
+            Content::Frames(capture) => {
+                let read = capture.next();
+                (
+                    Unit::Frame,
+                    read.map_err(|error| self.capture_failed(&error)),
+                )
+            }
+            Content::Nothing => return None,
+        };
+        let read = match read {
+            Ok(Some(read)) => read,
+            Ok(None) => return self.end(None),
+            Err(trouble) => return self.end(Some(trouble)),
+        };
+        if let Ok(report) = &read {
+            self.time = self.time_of(report.stamp).or(self.time);
+        }
+        Some(Item { unit, read })
+    }
+
+    /// Nothing more is read of it, and its buffers are given back.
+    fn end(&mut self, trouble: Option<Trouble>) -> Option<Item> {
+        if let Content::Lines(reader, _) = &self.content {
+            self.cut = reader.cut();
+        }
+        self.content = Content::Nothing;
+        if trouble.is_some() {
+            self.trouble = trouble;
+        }
+        None
+    }
+
+    /// When something was written, as far as it tells.
+    fn time_of(&self, stamp: Stamp) -> Option<Timestamp> {
+        match stamp {
+            Stamp::Wall(time) => Some(time),
+            Stamp::Boot(micros) => Some(self.boot.plus(micros)),
+            Stamp::None => None,
+        }
+    }
+}
+
+/// When a file was written last.
+fn written_at(metadata: &fs::Metadata) -> Option<Timestamp> {
+    let since = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(Timestamp(i64::try_from(since.as_micros()).ok()?))
+}

@@ -1,0 +1,209 @@
+//! `analyze`: looks for attacks in logs and captures.
+//!
+//! [`inputs`] merges what several files tell, each read as an [`input`] whose [`kind`] its first bytes say; [`trouble`] is what can
+//! be wrong with one. What is found goes to the [`sheet`] as a [`table`], as JSON or as [`csv`], with a [`summary`] at its end, past
+//! the [`progress`] of the work.
+
+mod columns;
+mod csv;
+mod gzip;
+mod input;
+mod inputs;
+mod kind;
+mod lines;
+mod progress;
+mod sheet;
+mod summary;
+mod table;
+mod trouble;
+
+use std::{
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+use wallwatch_dbus::Severity;
+use wallwatch_helper::{
+    clock, config::Config, decode::dress::Reference, detect, event::Timestamp,
+    neighbourhood::Neighbourhood, replay::Replay,
+};
+
+use self::{
+    input::{Circumstances, Item, Meter},
+    inputs::Inputs,
+    progress::Progress,
+    sheet::{Form, Sheet},
+    summary::Facts,
+};
+use crate::{error::Error, print::Printer, zone};
+
+/// The exit code where an alert was found of the severity that was asked for.
+const FOUND: u8 = 10;
+/// The clock is asked once in so many lines.
+const LINES_PER_LOOK: u32 = 1024;
+
+/// Which files, and how.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// Logs in syslog, journal, dmesg or ulogd dress and captures (pcap, pcapng), each as it is or compressed by gzip; - is standard input
+    #[arg(required = true, value_name = "FILE")]
+    files: Vec<PathBuf>,
+    /// Print comma separated values
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// Try the settings of this file, as the helper would
+    #[arg(long, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Exit with 10 when an alert is at least so severe: info, low, medium, high, critical or 1 to 5
+    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    fail_on: Option<Severity>,
+}
+
+/// Reads a severity as its word or its number.
+fn level(text: &str) -> Result<Severity, String> {
+    let named = Severity::ALL
+        .iter()
+        .find(|severity| severity.to_string() == text || severity.level().to_string() == text);
+    named
+        .copied()
+        .ok_or_else(|| "write info, low, medium, high, critical or 1 to 5".to_owned())
+}
+
+/// Prints the attacks that the files tell of.
+pub(crate) fn run(args: &Args, printer: &Printer) -> Result<ExitCode, Error> {
+    let settings = settings(args.config.as_deref())?;
+    let now = clock::now();
+    let circumstances = Circumstances {
+        reference: Reference {
+            now,
+            zone: zone::system_zone(),
+        },
+        boot: now.plus(-uptime()),
+        meter: Meter::default(),
+    };
+    let replay = |config| Replay::new(config, Neighbourhood::default(), now, circumstances.boot);
+    let (inputs, troubles) = Inputs::open(&args.files, &circumstances);
+    let form = match (args.csv, printer.json()) {
+        (true, _) => Form::Csv,
+        (_, true) => Form::Json,
+        _ => Form::table(printer),
+    };
+    let progress = Progress::new(inputs.length(), !printer.quiet());
+    let mut work = Work {
+        replay: replay(settings.unwrap_or_default()),
+        beside: settings.map(|_| Beside::new(replay(detect::Config::default()))),
+        sheet: Sheet::new(form, progress),
+        inputs,
+    };
+    for trouble in &troubles {
+        work.sheet.tell(&trouble.sentence);
+    }
+    if work.inputs.is_empty() {
+        return Ok(ExitCode::FAILURE);
+    }
+    work.read(&circumstances.meter)?;
+    let (unread, worst) = work.end(!printer.quiet())?;
+    let is_found = args
+        .fail_on
+        .is_some_and(|level| worst.is_some_and(|worst| worst >= level));
+    Ok(match (is_found, troubles.is_empty() && !unread) {
+        (true, _) => ExitCode::from(FOUND),
+        (_, true) => ExitCode::SUCCESS,
+        (_, false) => ExitCode::FAILURE,
+    })
+}
+
+/// The thresholds of the file, where one is to be tried.
+fn settings(path: Option<&Path>) -> Result<Option<detect::Config>, Error> {
+    path.map(|path| Config::load(Some(path)))
+        .transpose()
+        .map(|config| config.map(|config| config.detect))
+        .map_err(|error| Error::File(error.to_string()))
+}
+
+/// Microseconds since this machine started (`/proc/uptime`); 0 where it does not tell.
+fn uptime() -> i64 {
+    let text = std::fs::read_to_string("/proc/uptime").unwrap_or_default();
+    let (seconds, hundredths) = text
+        .split_whitespace()
+        .next()
+        .and_then(|word| word.split_once('.'))
+        .unwrap_or_default();
+    let part = |text: &str| text.parse::<i64>().unwrap_or(0);
+    part(seconds) * Timestamp::SECOND + part(hundredths) * (Timestamp::SECOND / 100)
+}
+
+/// The way of the lines from the files to what is printed.
+struct Work {
+    inputs: Inputs,
+    replay: Replay,
+    beside: Option<Beside>,
+    sheet: Sheet,
+}
+
+impl Work {
+    /// Reads everything that there is.
+    fn read(&mut self, meter: &Meter) -> Result<(), Error> {
+        let mut unlooked = 0;
+        while let Some(item) = self.inputs.next() {
+            if let Some(beside) = &mut self.beside {
+                beside.feed(&item);
+            }
+            self.replay.feed_unit(item.unit, item.read);
+            while let Some(alert) = self.replay.next_final() {
+                self.sheet.add(&alert)?;
+            }
+            unlooked += 1;
+            if unlooked == LINES_PER_LOOK {
+                unlooked = 0;
+                let counts = self.replay.counts();
+                self.sheet
+                    .look(meter.bytes(), counts.lines.total + counts.frames.total)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Prints what is left. Says whether something could not be read, and how severe the worst alert is.
+    fn end(mut self, with_summary: bool) -> Result<(bool, Option<Severity>), Error> {
+        let counts = self.replay.counts().clone();
+        for alert in self.replay.finish() {
+            self.sheet.add(&alert)?;
+        }
+        let facts = Facts {
+            counts: &counts,
+            cut: self.inputs.cut(),
+            with_defaults: self.beside.map(Beside::alerts),
+        };
+        let worst = self.sheet.end(&facts, with_summary)?;
+        let mut unread = false;
+        for trouble in self.inputs.troubles() {
+            self.sheet.tell(&trouble.sentence);
+            unread |= !trouble.harmless;
+        }
+        Ok((unread, worst))
+    }
+}
+
+/// The same lines under the default settings, of which only the number of alerts is told.
+struct Beside {
+    replay: Replay,
+    alerts: u64,
+}
+
+impl Beside {
+    const fn new(replay: Replay) -> Self {
+        Self { replay, alerts: 0 }
+    }
+
+    fn feed(&mut self, item: &Item) {
+        self.replay.feed_unit(item.unit, item.read.clone());
+        while self.replay.next_final().is_some() {
+            self.alerts += 1;
+        }
+    }
+
+    fn alerts(self) -> u64 {
+        self.alerts + self.replay.finish().count() as u64
+    }
+}

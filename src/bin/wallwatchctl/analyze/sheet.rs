@@ -1,0 +1,135 @@
+//! Where alerts are written: as a table, as JSON lines or as comma separated values, on standard output.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use wallwatch_dbus::{Alert, Severity};
+
+use super::{
+    csv,
+    progress::Progress,
+    summary::{Facts, Summary},
+    table::{Look, Table},
+};
+use crate::{error::Error, print::Printer};
+
+/// So much is written at once.
+const BLOCK: usize = 1 << 15;
+
+/// How alerts are written.
+#[derive(Debug)]
+pub(super) enum Form {
+    /// For people.
+    Table(Table, Look),
+    /// One object a line.
+    Json,
+    /// Comma separated values, below a row of names.
+    Csv,
+}
+
+impl Form {
+    /// A table as the printer and the terminal want it.
+    pub(super) fn table(printer: &Printer) -> Self {
+        let is_terminal = io::stdout().is_terminal();
+        let width = console::Term::stdout().size_checked();
+        let look = Look {
+            colour: printer.colour(),
+            width: width
+                .filter(|_| is_terminal)
+                .map(|(_, columns)| columns.into()),
+            head: !printer.quiet(),
+        };
+        Self::Table(Table::new(look), look)
+    }
+}
+
+/// What was found, on its way to standard output.
+#[derive(Debug)]
+pub(super) struct Sheet {
+    form: Form,
+    progress: Progress,
+    summary: Summary,
+    /// What was not written yet.
+    out: Vec<u8>,
+}
+
+impl Sheet {
+    /// An empty sheet.
+    pub(super) fn new(form: Form, progress: Progress) -> Self {
+        Self {
+            form,
+            progress,
+            summary: Summary::default(),
+            out: Vec::new(),
+        }
+    }
+
+    /// Says on standard error what is wrong.
+    pub(super) fn tell(&self, sentence: &str) {
+        self.progress.tell(sentence);
+    }
+
+    /// Adds an alert.
+    pub(super) fn add(&mut self, alert: &Alert) -> Result<(), Error> {
+        match &mut self.form {
+            Form::Table(table, _) => table.add(alert, &mut self.out),
+            Form::Json => writeln!(self.out, "{}", alert.to_json())?,
+            Form::Csv => {
+                if self.summary.is_empty() {
+                    csv::head(&mut self.out)?;
+                }
+                csv::row(alert, &mut self.out)?;
+            }
+        }
+        self.summary.add(alert);
+        if self.out.len() >= BLOCK {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    /// Shows how far the work is and what was found, where it is time to.
+    pub(super) fn look(&mut self, bytes: u64, units: u64) -> Result<(), Error> {
+        if self.progress.is_due() {
+            self.write()?;
+            self.progress.show(bytes, units, self.summary.alerts());
+        }
+        Ok(())
+    }
+
+    /// Writes what is left, and what it all comes to; says how severe the worst alert is.
+    pub(super) fn end(
+        &mut self,
+        facts: &Facts<'_>,
+        with_summary: bool,
+    ) -> Result<Option<Severity>, Error> {
+        self.progress.end();
+        match &mut self.form {
+            Form::Table(table, look) => {
+                table.end(&mut self.out);
+                if with_summary {
+                    if !self.summary.is_empty() {
+                        self.out.push(b'\n');
+                    }
+                    for line in self.summary.lines(facts, look.colour) {
+                        writeln!(self.out, "{line}")?;
+                    }
+                }
+            }
+            Form::Csv if self.summary.is_empty() => csv::head(&mut self.out)?,
+            Form::Json | Form::Csv => {}
+        }
+        self.write()?;
+        Ok(self.summary.worst())
+    }
+
+    /// Writes what waits to standard output.
+    fn write(&mut self) -> Result<(), Error> {
+        if !self.out.is_empty() {
+            let mut stdout = io::stdout().lock();
+            self.progress
+                .aside(|| stdout.write_all(&self.out).and_then(|()| stdout.flush()))?;
+            self.out.clear();
+        }
+        Ok(())
+    }
+}

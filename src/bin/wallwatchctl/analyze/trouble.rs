@@ -1,0 +1,205 @@
+//! What is wrong with a file, as one sentence that says what to do.
+
+use std::{
+    fs, io,
+    os::unix::fs::{FileTypeExt as _, MetadataExt as _},
+    path::Path,
+};
+
+use wallwatch_helper::decode::CaptureError;
+
+use super::{gzip::Trailing, kind::Foreign};
+
+/// How standard input is called.
+pub(super) const STANDARD_INPUT: &str = "standard input";
+/// At most so many files of a directory are named.
+const MOST_NAMED: usize = 3;
+/// The number of /dev/null (Documentation/admin-guide/devices.txt of the kernel): major 1, minor 3.
+const DEV_NULL: u64 = 0x0103;
+
+/// What is wrong with a file.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Trouble {
+    /// A sentence, or two.
+    pub(super) sentence: String,
+    /// Was everything that there is read nevertheless?
+    pub(super) harmless: bool,
+}
+
+impl Trouble {
+    fn new(sentence: String) -> Self {
+        Self {
+            sentence,
+            harmless: false,
+        }
+    }
+
+    /// It cannot be opened or read.
+    pub(super) fn unreadable(name: &str, error: &io::Error) -> Self {
+        let hint = match error.kind() {
+            io::ErrorKind::PermissionDenied => ". Try again with sudo",
+            io::ErrorKind::NotFound => ". Look for its right name",
+            _ => "",
+        };
+        let error = error.to_string();
+        let reason = error.split(" (os error").next().unwrap_or(&error);
+        Self::new(format!("cannot read {name}: {reason}{hint}"))
+    }
+
+    /// Standard input stands twice among the files.
+    pub(super) fn twice() -> Self {
+        Self::new("standard input (-) can be read once only".to_owned())
+    }
+
+    /// It is something that is no log, by its kind in the file system.
+    pub(super) fn by_type(name: &str, path: &Path, metadata: &fs::Metadata) -> Option<Self> {
+        let kind = metadata.file_type();
+        if kind.is_dir() {
+            return Some(Self::new(format!(
+                "{name} is a directory. Name the files in it, as: wallwatchctl analyze {}",
+                files_of(path)
+            )));
+        }
+        if kind.is_socket() {
+            return Some(Self::new(format!(
+                "{name} is a socket, not a log. Name the file that its owner writes"
+            )));
+        }
+        let is_device = kind.is_block_device() || kind.is_char_device();
+        (is_device && metadata.rdev() != DEV_NULL).then(|| {
+            Self::new(format!(
+                "{name} is a device, not a log. Read the kernel's log with: \
+                 sudo journalctl -k -o json | wallwatchctl analyze -"
+            ))
+        })
+    }
+
+    /// It is something that is no log, by its first bytes, or by those that were compressed.
+    pub(super) fn foreign(name: &str, is_gzip: bool, foreign: &Foreign) -> Self {
+        let holds = if is_gzip {
+            "is compressed by gzip and holds what is"
+        } else {
+            "is"
+        };
+        let what = foreign.name;
+        if foreign.unpack.is_empty() {
+            return Self::new(format!(
+                "{name} {holds} {what}, not a log. Name a log of the firewall, as /var/log/kern.log"
+            ));
+        }
+        let command = if is_gzip {
+            format!(
+                "gzip -dc {} > unpacked && {}",
+                quoted(name),
+                foreign.unpack.replace("{}", "unpacked")
+            )
+        } else {
+            foreign.unpack.replace("{}", &quoted(name))
+        };
+        Self::new(format!(
+            "{name} {holds} {what}. Unpack it first: {command} | wallwatchctl analyze -"
+        ))
+    }
+
+    /// Its compressed stream cannot be read to its end.
+    pub(super) fn gzip(name: &str, error: &io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::UnexpectedEof => Self {
+                sentence: format!(
+                    "{name} is cut off: its compressed text has no end. What there is was looked at"
+                ),
+                harmless: true,
+            },
+            _ if is_trailing(error) => Self {
+                sentence: format!("{name}: {error}. It was left out"),
+                harmless: true,
+            },
+            io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData => Self::new(format!(
+                "{name} is damaged: {error}. What stands before was looked at; test it with: gzip -t {}",
+                quoted(name)
+            )),
+            _ => Self::unreadable(name, error),
+        }
+    }
+
+    /// A capture cannot be read to its end.
+    pub(super) fn capture(name: &str, error: &CaptureError) -> Self {
+        let harmless = matches!(error, CaptureError::Truncated { .. });
+        let hint = match error {
+            CaptureError::Truncated { .. } => ". What there is was looked at",
+            _ => "",
+        };
+        Self {
+            sentence: format!("{name}: {error}{hint}"),
+            harmless,
+        }
+    }
+}
+
+/// Does something stand behind a compressed text?
+fn is_trailing(error: &io::Error) -> bool {
+    error
+        .get_ref()
+        .and_then(|cause| cause.downcast_ref::<Trailing>())
+        .is_some()
+}
+
+/// A few files of the directory that may be logs, else a pattern for all.
+fn files_of(path: &Path) -> String {
+    let looks_like_log = |name: &str| {
+        [
+            ".log", "kern", "messages", "syslog", "ufw", "firewall", ".pcap", "ulog",
+        ]
+        .iter()
+        .any(|part| name.contains(part))
+    };
+    let mut files: Vec<String> = fs::read_dir(path)
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter(|entry| entry.file_type().is_ok_and(|kind| kind.is_file()))
+        .filter_map(|entry| entry.file_name().into_string().ok())
+        .filter(|name| looks_like_log(name))
+        .collect();
+    files.sort_unstable();
+    files.truncate(MOST_NAMED);
+    let in_it = |file: &String| quoted(&path.join(file).to_string_lossy());
+    if files.is_empty() {
+        format!("{}/*", quoted(&path.to_string_lossy()))
+    } else {
+        files.iter().map(in_it).collect::<Vec<_>>().join(" ")
+    }
+}
+
+/// The name as a shell reads it.
+fn quoted(name: &str) -> String {
+    if name == STANDARD_INPUT {
+        return "FILE".to_owned();
+    }
+    let plain = |c: char| c.is_alphanumeric() || "/._-+:@,=%".contains(c);
+    if name.chars().all(plain) && !name.is_empty() {
+        name.to_owned()
+    } else {
+        format!("'{}'", name.replace('\'', "'\\''"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::analyze::kind::Kind;
+
+    #[test]
+    fn a_command_names_the_file_as_a_shell_reads_it() {
+        let Kind::Foreign(journal) = Kind::of(b"LPKSHHRH") else {
+            panic!()
+        };
+        let told = |name| Trouble::foreign(name, false, journal).sentence;
+        assert_eq!(
+            told("/var/log/journal/ab/system.journal"),
+            "/var/log/journal/ab/system.journal is a file of systemd's journal. Unpack it first: \
+             journalctl --file /var/log/journal/ab/system.journal _TRANSPORT=kernel -o json | wallwatchctl analyze -"
+        );
+        assert!(told("it's; rm x").contains("--file 'it'\\''s; rm x' _"));
+    }
+}

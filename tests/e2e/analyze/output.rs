@@ -1,0 +1,237 @@
+//! What is printed: a table with a summary, JSON lines, or comma separated values.
+
+use std::fmt::Write as _;
+
+use wallwatch_test_support::TempDir;
+
+use super::{analyzed, attack, case, piped};
+
+#[test]
+fn json_has_one_alert_a_line_in_its_final_state() {
+    let said = analyzed(&[&"--json".into(), &case("nmap_sX"), &case("nmap_sU")]).good();
+    let alerts = said.alerts();
+    let kinds: Vec<&str> = alerts
+        .iter()
+        .map(|alert| alert["kind"].as_str().unwrap())
+        .collect();
+    assert_eq!(kinds, ["tcp-xmas-scan", "udp-scan"]);
+    assert_eq!(alerts[0]["sources"], serde_json::json!(["10.66.0.2"]));
+    assert_eq!(alerts[0]["packets"], 40);
+    assert_eq!(alerts[0]["trusted"], false);
+}
+
+#[test]
+fn text_is_a_table_and_a_summary() {
+    let mut log = std::fs::read_to_string(case("nmap_sS")).unwrap();
+    log += "Nov 22 01:10:00 host sshd[7]: Invalid user admin from 203.0.113.9 port 4242\n";
+    let said = piped(&[], log.as_bytes()).good();
+    let lines: Vec<&str> = said.stdout.lines().collect();
+    assert!(
+        lines[0].starts_with("FIRST SEEN           SEVERITY  ATTACK"),
+        "{}",
+        lines[0]
+    );
+    for part in ["Port scan (SYN)", "10.66.0.2", "dropped", "medium"] {
+        assert!(lines[1].contains(part), "no {part}: {}", lines[1]);
+    }
+    assert_eq!(lines[2..4], ["", "1 alert: 1 medium."]);
+    said.has(&[
+        "40 packets came in",
+        "\n1 of 41 lines were not firewall events.\n  1  not written by the kernel\n",
+    ]);
+    assert!(
+        !said.stdout.contains('\u{1b}'),
+        "no colours but on a terminal"
+    );
+}
+
+#[test]
+fn the_summary_counts_by_kind_and_by_source() {
+    let log: String = (1..=12)
+        .map(|n| attack(&format!("01:{n:02}:00"), &format!("203.0.113.{n}")))
+        .collect();
+    let log = log + &attack("02:00:00", "203.0.113.7");
+    let said = piped(&[], log.as_bytes()).good();
+    said.has(&[
+        "\n12 alerts: 12 low.\n",
+        "\nATTACK               ALERTS  PACKETS\nStealth scan (NULL)      12       39\n",
+        "\nSOURCE        SEVERITY  ALERTS  PACKETS\n203.0.113.7   low            1        6\n",
+        "\nand 2 more with fewer packets\n",
+        "\nFrom 2026-11-22 01:01:00 to 2026-11-22 02:00:00 (59 min).\n39 packets came in; 0 were harmless, each by itself.\n",
+        "\n0 of 39 lines were not firewall events.\n",
+    ]);
+}
+
+#[test]
+fn a_log_without_attacks_says_so() {
+    let said = analyzed(&[case("dhcp_lan")]).good();
+    assert!(said.stdout.starts_with("No attacks found.\n"));
+    assert_eq!(
+        analyzed(&[&"--json".into(), &case("dhcp_lan")])
+            .good()
+            .stdout,
+        ""
+    );
+    let csv = analyzed(&[&"--csv".into(), &case("dhcp_lan")])
+        .good()
+        .stdout;
+    assert_eq!(csv.lines().count(), 1, "{csv}");
+    assert_eq!(
+        analyzed(&[&"-q".into(), &case("dhcp_lan")]).good().stdout,
+        ""
+    );
+}
+
+#[test]
+fn quiet_prints_the_alerts_only() {
+    let said = analyzed(&[&"-q".into(), &case("nmap_sX")]).good();
+    assert_eq!(said.stdout.lines().count(), 1, "{}", said.stdout);
+    said.has(&["Stealth scan (XMAS)"]);
+}
+
+#[test]
+fn csv_has_the_keys_and_values_of_json() {
+    let files = [case("nmap_sX"), case("nmap_sU")];
+    let run = |form: &str| analyzed(&[form.into(), files[0].clone(), files[1].clone()]).good();
+    let (json, csv) = (run("--json").alerts(), run("--csv").stdout);
+    let mut reader = csv::Reader::from_reader(csv.as_bytes());
+    let names = reader.headers().unwrap().clone();
+    let rows: Vec<csv::StringRecord> = reader.records().map(Result::unwrap).collect();
+    assert_eq!(
+        (rows.len(), names.len()),
+        (2, json[0].as_object().unwrap().len())
+    );
+    for (row, alert) in rows.iter().zip(&json) {
+        for (name, cell) in names.iter().zip(row) {
+            match &alert[name] {
+                serde_json::Value::String(text) => assert_eq!(cell, text, "{name}"),
+                serde_json::Value::Array(list) if list.len() < 2 => {
+                    assert_eq!(
+                        cell,
+                        list.first().map_or("", |part| part.as_str().unwrap()),
+                        "{name}"
+                    );
+                }
+                serde_json::Value::Array(_) => assert!(cell.contains(' '), "{name}: {cell}"),
+                other => assert_eq!(cell, other.to_string(), "{name}"),
+            }
+        }
+    }
+}
+
+#[test]
+fn json_and_csv_exclude_each_other() {
+    let said = analyzed(&["--json", "--csv", "-"]);
+    assert_eq!(said.code, Some(2));
+    assert!(
+        said.stderr.contains("cannot be used with"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn fail_on_ends_with_10_where_an_alert_is_so_severe() {
+    // nmap_sX is of medium severity.
+    for (level, code) in [
+        ("info", 10),
+        ("1", 10),
+        ("medium", 10),
+        ("3", 10),
+        ("high", 0),
+        ("5", 0),
+    ] {
+        let said = analyzed(&[&"--fail-on".into(), &level.into(), &case("nmap_sX")]);
+        assert_eq!(said.code, Some(code), "{level}");
+        said.has(&["Stealth scan (XMAS)", "lines were not firewall events."]);
+    }
+    assert_eq!(
+        analyzed(&[&"--fail-on".into(), &"info".into(), &case("dhcp_lan")]).code,
+        Some(0)
+    );
+    let said = analyzed(&["--fail-on", "6", "-"]);
+    assert_eq!(said.code, Some(2));
+    assert!(
+        said.stderr
+            .contains("write info, low, medium, high, critical or 1 to 5"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn other_settings_are_tried_and_held_against_the_defaults() {
+    let dir = TempDir::new();
+    let file = dir.write("strict.toml", "[detect]\nthreshold = 900.0\n");
+    let said = analyzed(&[&"--config".into(), &file, &case("nmap_sX")]).good();
+    said.has(&[
+        "No attacks found.",
+        "\nWith these settings: 0 alerts; with the defaults: 1.\n",
+    ]);
+    let file = dir.write(
+        "weak.toml",
+        "[detect]\nmedium-ports = 5000\nhigh-ports = 6000\n",
+    );
+    let said = analyzed(&[&"--config".into(), &file, &case("nmap_sX")]).good();
+    said.has(&[
+        "  low  ",
+        "\nWith these settings: 1 alert; with the defaults: 1.\n",
+    ]);
+    let said = analyzed(&[
+        &"--json".into(),
+        &"--config".into(),
+        &file,
+        &case("nmap_sX"),
+    ])
+    .good();
+    assert_eq!(said.alerts().len(), 1);
+}
+
+#[test]
+fn a_broken_config_is_refused_as_the_helper_refuses_it() {
+    let dir = TempDir::new();
+    for (text, parts) in [
+        (
+            "\n[detect]\ntreshold = 5\n",
+            ["line 3", "expected one of `threshold`"],
+        ),
+        ("[detect]\nthreshold = 0\n", ["line 2", "from 1 to 1000"]),
+        ("\u{1b}[31m = 1\n", ["line 1", "line 1"]),
+    ] {
+        let file = dir.write("config.toml", text);
+        let said = analyzed(&[&"--config".into(), &file, &case("nmap_sX")]);
+        assert_eq!((said.code, said.stdout.as_str()), (Some(1), ""));
+        for part in parts.into_iter().chain([file.to_str().unwrap()]) {
+            assert!(said.stderr.contains(part), "no {part} in {}", said.stderr);
+        }
+        assert!(!said.stderr.contains('\u{1b}'));
+    }
+    let said = analyzed(&["--config", "/nonexistent/config.toml", "-"]);
+    assert_eq!(said.code, Some(1));
+    assert!(
+        said.stderr.contains("/nonexistent/config.toml"),
+        "{}",
+        said.stderr
+    );
+}
+
+#[test]
+fn what_a_stranger_wrote_cannot_steer_the_terminal() {
+    let mut log = String::new();
+    for port in 1..=20 {
+        writeln!(
+            log,
+            "Nov 22 01:10:00 host kernel: \u{1b}]0;owned\u{7} IN=e\u{1b}[2J OUT= MAC= SRC=203.0.113.9 DST=192.0.2.2 \
+             LEN=40 TOS=0x00 PREC=0x00 TTL=52 ID=1 PROTO=TCP SPT=50000 DPT={port} WINDOW=1024 RES=0x00 FIN URGP=0 "
+        )
+        .unwrap();
+    }
+    for form in [&[][..], &["--csv"], &["--json"]] {
+        let said = piped(form, log.as_bytes());
+        assert!(
+            !said.stdout.contains(['\u{1b}', '\u{7}']),
+            "{form:?}: {:?}",
+            said.stdout
+        );
+    }
+}

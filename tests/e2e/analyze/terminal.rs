@@ -1,0 +1,188 @@
+//! On a terminal: colours, a table that fits, a bar that moves, and an end that is asked for.
+
+use std::{
+    fs, io::Write as _, os::unix::process::ExitStatusExt as _, path::Path, thread, time::Duration,
+};
+
+use wallwatch_test_support::{Program, TempDir};
+
+use super::{attack, case, start};
+
+/// What a shell command shows on a terminal of its own, so many columns wide.
+fn on_terminal(command: &str, columns: u16) -> String {
+    let script = format!("stty rows 40 cols {columns} 2>/dev/null; {command}");
+    Program::new("script")
+        .args(["-qec", &script, "/dev/null"])
+        .env("TERM", "xterm")
+        .env("TZ", "UTC")
+        .env("SHELL", "/bin/sh")
+        .output()
+        .stdout
+}
+
+fn ctl() -> &'static str {
+    env!("CARGO_BIN_EXE_wallwatchctl")
+}
+
+/// The text without colours.
+fn plain(text: &str) -> String {
+    let mut parts = text.split('\u{1b}');
+    let first = parts.next().unwrap_or_default().to_owned();
+    parts.fold(first, |text, part| {
+        text + part.split_once('m').map_or(part, |(_, rest)| rest)
+    })
+}
+
+#[test]
+fn a_terminal_gets_colours_and_lines_that_fit() {
+    let file = case("nmap_sX");
+    for columns in [80, 100, 132] {
+        let shown = on_terminal(&format!("{} analyze {}", ctl(), file.display()), columns);
+        assert!(shown.contains("\u{1b}[1mFIRST SEEN"), "{shown:?}");
+        assert!(shown.contains("\u{1b}[33mmedium\u{1b}[0m"), "{shown:?}");
+        let table: Vec<String> = shown
+            .lines()
+            .take(2)
+            .map(|line| plain(line.trim_end()))
+            .collect();
+        for line in &table {
+            assert!(line.chars().count() <= columns.into(), "{columns}: {line}");
+        }
+    }
+    let shown = on_terminal(
+        &format!("NO_COLOR=1 {} analyze {}", ctl(), file.display()),
+        100,
+    );
+    assert!(!shown.contains('\u{1b}'), "{shown:?}");
+    let shown = on_terminal(
+        &format!("{} analyze --color never {}", ctl(), file.display()),
+        100,
+    );
+    assert!(!shown.contains('\u{1b}'), "{shown:?}");
+    let said = super::analyzed(&[&"--color".into(), &"always".into(), &file]).good();
+    said.has(&["\u{1b}[33mmedium\u{1b}[0m"]);
+}
+
+/// A log that takes longer to read than patience lasts: a pipe that a slow program writes.
+fn slowly(dir: &Path) -> String {
+    let log = dir.join("log");
+    // Alerts that are final before the log is over, because a day and more follows.
+    let mut text: String = (1..=9)
+        .map(|n| attack(&format!("01:00:0{n}"), &format!("203.0.113.{n}")))
+        .collect();
+    for n in 0..3000 {
+        text += &attack("01:00:10", "203.0.113.200")
+            .replace("Nov 22", if n < 1000 { "Nov 22" } else { "Nov 24" });
+    }
+    fs::write(&log, text).unwrap();
+    format!(
+        "(cat {0}; sleep 0.8; cat {0}; sleep 0.3; cat {0})",
+        log.display()
+    )
+}
+
+#[test]
+fn long_work_shows_a_bar_on_the_terminal_alone_and_tears_no_line() {
+    let dir = TempDir::new();
+    let source = slowly(dir.path());
+    let shown = on_terminal(&format!("{source} | {} analyze -", ctl()), 100);
+    assert!(shown.contains(" lines, "), "a bar was shown: {shown:?}");
+    // What remains when the terminal has carried its orders out.
+    let remains: Vec<String> = shown
+        .split('\n')
+        .map(|line| {
+            plain(
+                line.rsplit('\r')
+                    .find(|part| !part.is_empty())
+                    .unwrap_or_default(),
+            )
+        })
+        .collect();
+    let rows = remains
+        .iter()
+        .filter(|line| line.contains("Stealth scan (NULL)") && line.contains("203.0.113."))
+        .count();
+    assert!(rows >= 10, "{remains:#?}");
+
+    let out = dir.path().join("out");
+    let shown = on_terminal(
+        &format!("{source} | {} analyze - > {}", ctl(), out.display()),
+        100,
+    );
+    assert!(
+        shown.contains(" lines, "),
+        "the bar is on standard error: {shown:?}"
+    );
+    let printed = fs::read_to_string(&out).unwrap();
+    assert!(
+        !printed.contains(['\u{1b}', '\r']) && printed.contains("not firewall events."),
+        "{printed:?}"
+    );
+
+    let shown = on_terminal(
+        &format!("{source} | {} analyze -q - > {}", ctl(), out.display()),
+        100,
+    );
+    assert_eq!(shown, "", "quiet shows none");
+}
+
+#[test]
+fn short_work_shows_no_bar() {
+    let shown = on_terminal(
+        &format!(
+            "{} analyze {} > /dev/null",
+            ctl(),
+            case("nmap_sX").display()
+        ),
+        100,
+    );
+    assert_eq!(shown, "");
+}
+
+#[test]
+fn a_reader_that_goes_away_is_no_error() {
+    let mut child = start(&["-"]);
+    drop(child.stdout.take());
+    child
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(&fs::read(case("nmap_sX")).unwrap())
+        .unwrap();
+    let said = super::Said::of(child).good();
+    assert_eq!(said.stdout, "");
+    let shown = Program::shell(&format!(
+        "{} analyze {} | head -n 1",
+        ctl(),
+        case("nmap_sX").display()
+    ))
+    .output();
+    assert!(
+        shown.ok() && shown.stdout.starts_with("FIRST SEEN") && shown.stderr.is_empty(),
+        "{shown:?}"
+    );
+}
+
+#[test]
+fn a_full_disk_is_told() {
+    let said = Program::shell(&format!(
+        "{} analyze {} > /dev/full",
+        ctl(),
+        case("nmap_sX").display()
+    ))
+    .output();
+    assert_eq!(said.code, Some(1));
+    assert_eq!(
+        said.stderr,
+        "wallwatchctl: cannot write the output: No space left on device (os error 28)\n"
+    );
+}
+
+#[test]
+fn ctrl_c_ends_it_by_the_signal() {
+    let mut child = start(&["-"]);
+    thread::sleep(Duration::from_millis(200));
+    wallwatch_test_support::process::kill(child.id(), "INT");
+    let status = child.wait().unwrap();
+    assert_eq!(status.signal(), Some(2), "{status:?}");
+}
