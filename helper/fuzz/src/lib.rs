@@ -7,6 +7,7 @@ pub mod config;
 pub mod ip_packet;
 pub mod log_line;
 pub mod nflog_message;
+pub mod pcap;
 pub mod sound;
 
 #[path = "../../../tests/support/format/mod.rs"]
@@ -16,9 +17,10 @@ pub mod format;
 pub type Check = fn(&[u8]);
 
 /// Each target by its name, which is also the folder of its inputs.
-pub const TARGETS: [(&str, Check); 4] = [
+pub const TARGETS: [(&str, Check); 5] = [
     ("log_line", log_line::check),
     ("ip_packet", ip_packet::check),
     ("nflog_message", nflog_message::check),
+    ("pcap", pcap::check),
     ("config", config::check),
 ];
