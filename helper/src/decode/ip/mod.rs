@@ -1,0 +1,329 @@
+//! IP packets from their bytes, which may end early (NFLOG copies at most 128).
+
+use std::net::{Ipv4Addr, Ipv6Addr};
+
+use super::Error;
+use crate::packet::{
+    Fragment, Icmp, IcmpDetail, IpOptions, Packet, Protocol, Quoted, Tcp, TcpFlags, TcpOptions,
+    Transport, Udp,
+};
+
+/// The fixed part of an IPv6 header in bytes (RFC 8200 section 3).
+const IPV6_HEADER: usize = 40;
+/// At most so many IPv6 extension headers are followed; an honest packet has one of each of the six kinds.
+const MAX_EXTENSIONS: usize = 8;
+/// IPv6 extension headers (RFC 8200 section 4.1 and IANA "IPv6 Extension Header Types").
+const HOP_BY_HOP: u8 = 0;
+const ROUTING: u8 = 43;
+const FRAGMENT: u8 = 44;
+const AUTHENTICATION: u8 = 51;
+const DESTINATION_OPTIONS: u8 = 60;
+
+/// The option of the hop-by-hop header that tells the length of a packet over 64 KiB (RFC 2675 section 2), and padding.
+const JUMBO: u8 = 0xc2;
+const PAD: u8 = 0;
+
+/// Reads an IPv4 or IPv6 packet from its first byte on.
+///
+/// Headers behind the IP header that are cut short leave [`Transport::Other`]. What stands behind the length that the packet
+/// tells (an Ethernet frame is filled up to 60 bytes) is not of it.
+pub fn ip_packet(bytes: &[u8]) -> Result<Packet, Error> {
+    ip(bytes, transport)
+}
+
+/// Reads the IP header; `transport` reads what stands behind it, but not in a later fragment.
+#[inline]
+fn ip<'a>(
+    bytes: &'a [u8],
+    transport: impl FnOnce(Protocol, &'a [u8]) -> Transport,
+) -> Result<Packet, Error> {
+    match bytes.first().ok_or(Error::Short)? >> 4 {
+        4 => ipv4(bytes, transport),
+        6 => ipv6(bytes, transport),
+        _ => Err(Error::NotIp),
+    }
+}
+
+/// An IPv4 packet (RFC 791 section 3.1).
+#[inline]
+fn ipv4<'a>(
+    bytes: &'a [u8],
+    transport: impl FnOnce(Protocol, &'a [u8]) -> Transport,
+) -> Result<Packet, Error> {
+    let head: &[u8; 20] = bytes.first_chunk().ok_or(Error::Short)?;
+    let [
+        first,
+        tos,
+        len_hi,
+        len_lo,
+        id_hi,
+        id_lo,
+        frag_hi,
+        frag_lo,
+        ttl,
+        protocol,
+        ..,
+    ] = *head;
+    let header_len = usize::from(first & 0x0f) << 2;
+    let len = u16::from_be_bytes([len_hi, len_lo]);
+    let is_too_short = len != 0 && usize::from(len) < header_len;
+    if header_len < head.len() || is_too_short {
+        return Err(Error::NotIp);
+    }
+    let bytes = within(bytes, len.into());
+    let word = u16::from_be_bytes([frag_hi, frag_lo]);
+    let offset = (word & 0x1fff) << 3;
+    let more = word & 0x2000 != 0;
+    let protocol = Protocol(protocol);
+    let ip_options = match header_len {
+        20 => IpOptions::new(),
+        _ => ipv4_options(bytes, header_len),
+    };
+    let behind = bytes.get(header_len..).filter(|_| offset == 0);
+    Ok(Packet {
+        src: Ipv4Addr::from_bits(u32_at(head, 12).ok_or(Error::Short)?).into(),
+        dst: Ipv4Addr::from_bits(u32_at(head, 16).ok_or(Error::Short)?).into(),
+        protocol,
+        len: len.into(),
+        ttl,
+        tos,
+        ip_id: Some(u16::from_be_bytes([id_hi, id_lo]).into()),
+        df: word & 0x4000 != 0,
+        fragment: (offset != 0 || more).then_some(Fragment { offset, more }),
+        has_options: header_len > head.len(),
+        ip_options,
+        transport: behind.map_or(Transport::Other, |rest| transport(protocol, rest)),
+    })
+}
+
+/// The options of an IPv4 header; what is cut is left out.
+#[cold]
+fn ipv4_options(bytes: &[u8], header_len: usize) -> IpOptions {
+    let options = bytes.get(20..header_len).unwrap_or_default();
+    IpOptions::try_from(options).unwrap_or_default()
+}
+
+/// As many of the bytes as the packet has by its own account; 0 tells nothing (a packet over 64 KiB before it was cut up).
+#[inline]
+fn within(bytes: &[u8], len: usize) -> &[u8] {
+    match len {
+        0 => bytes,
+        _ => bytes.get(..len).unwrap_or(bytes),
+    }
+}
+
+/// An IPv6 packet with its extension headers (RFC 8200 sections 3 and 4).
+#[inline]
+fn ipv6<'a>(
+    bytes: &'a [u8],
+    transport: impl FnOnce(Protocol, &'a [u8]) -> Transport,
+) -> Result<Packet, Error> {
+    let head: &[u8; IPV6_HEADER] = bytes.first_chunk().ok_or(Error::Short)?;
+    let [first, second, _, _, len_hi, len_lo, next, hop_limit, ..] = *head;
+    let payload_len = u16::from_be_bytes([len_hi, len_lo]);
+    let mut packet = Packet {
+        src: Ipv6Addr::from_bits(u128_at(head, 8).ok_or(Error::Short)?).into(),
+        dst: Ipv6Addr::from_bits(u128_at(head, 24).ok_or(Error::Short)?).into(),
+        protocol: Protocol(next),
+        len: u32::from(payload_len).saturating_add(40),
+        ttl: hop_limit,
+        tos: (first << 4) | (second >> 4),
+        ip_id: None,
+        df: false,
+        fragment: None,
+        has_options: false,
+        ip_options: IpOptions::new(),
+        transport: Transport::Other,
+    };
+    let rest = bytes.get(IPV6_HEADER..).unwrap_or_default();
+    let rest = within(rest, payload_len.into());
+    if payload_len == 0 && next == HOP_BY_HOP {
+        packet.len = jumbo_len(rest).unwrap_or(0).saturating_add(40);
+    }
+    if let Some(rest) = behind_extensions(&mut packet, rest) {
+        packet.transport = transport(packet.protocol, rest);
+    }
+    Ok(packet)
+}
+
+/// Follows the extension headers to what they announce; `None` where that is not in this packet.
+fn behind_extensions<'a>(packet: &mut Packet, mut rest: &'a [u8]) -> Option<&'a [u8]> {
+    for _ in 0..MAX_EXTENSIONS {
+        let Some(length) = extension_len(packet.protocol.0, rest) else {
+            break;
+        };
+        packet.has_options = true;
+        if packet.protocol.0 == FRAGMENT {
+            let word = u16_at(rest, 2)?;
+            packet.fragment = Some(Fragment {
+                offset: word & 0xfff8,
+                more: word & 1 != 0,
+            });
+            packet.ip_id = u32_at(rest, 4);
+        }
+        packet.protocol = Protocol(*rest.first()?);
+        rest = rest.get(length..)?;
+        if packet.fragment.is_some_and(|fragment| fragment.offset != 0) {
+            return None;
+        }
+    }
+    Some(rest)
+}
+
+/// The length of the payload by the hop-by-hop header's option, which must be more than the usual field holds.
+fn jumbo_len(header: &[u8]) -> Option<u32> {
+    let end = extension_len(HOP_BY_HOP, header)?;
+    let mut options = header.get(2..end)?;
+    loop {
+        match *options {
+            [PAD, ref rest @ ..] => options = rest,
+            [JUMBO, 4, a, b, c, d, ..] => {
+                let len = u32::from_be_bytes([a, b, c, d]);
+                return (len > u32::from(u16::MAX)).then_some(len);
+            }
+            [_, len, ref rest @ ..] => options = rest.get(usize::from(len)..)?,
+            _ => return None,
+        }
+    }
+}
+
+/// The length in bytes of the extension header that `rest` begins with; `None` where it is none or is cut.
+fn extension_len(kind: u8, rest: &[u8]) -> Option<usize> {
+    let units = usize::from(*rest.get(1)?);
+    match kind {
+        HOP_BY_HOP | ROUTING | DESTINATION_OPTIONS => Some(units.saturating_add(1) << 3),
+        FRAGMENT => Some(8),
+        AUTHENTICATION => Some(units.saturating_add(2) << 2),
+        _ => None,
+    }
+}
+
+/// The header behind the IP header.
+#[inline]
+fn transport(protocol: Protocol, bytes: &[u8]) -> Transport {
+    let read = match protocol {
+        Protocol::TCP => tcp(bytes).map(Transport::Tcp),
+        Protocol::UDP | Protocol::UDPLITE => udp(bytes).map(Transport::Udp),
+        Protocol::ICMP | Protocol::ICMPV6 => icmp(protocol, bytes).map(Transport::Icmp),
+        Protocol::SCTP => ports(bytes).map(|(sport, dport)| Transport::Ports { sport, dport }),
+        // RFC 4303 section 2 and RFC 4302 section 2; IPv6 follows the latter as an extension header.
+        Protocol::ESP => u32_at(bytes, 0).map(|spi| Transport::Ipsec { spi }),
+        Protocol::AH => u32_at(bytes, 4).map(|spi| Transport::Ipsec { spi }),
+        _ => None,
+    };
+    read.unwrap_or(Transport::Other)
+}
+
+/// The two ports that TCP, UDP, UDP-Lite and SCTP begin with.
+fn ports(bytes: &[u8]) -> Option<(u16, u16)> {
+    Some((u16_at(bytes, 0)?, u16_at(bytes, 2)?))
+}
+
+/// A TCP header (RFC 9293 section 3.1); options that are cut are left out.
+fn tcp(bytes: &[u8]) -> Option<Tcp> {
+    let (sport, dport) = ports(bytes)?;
+    let header_len = usize::from(*bytes.get(12)? >> 4) << 2;
+    let options = bytes
+        .get(20..header_len)
+        .map(|options| TcpOptions::try_from(options).unwrap_or_default());
+    Some(Tcp {
+        sport,
+        dport,
+        seq: u32_at(bytes, 4),
+        ack: u32_at(bytes, 8),
+        flags: TcpFlags(*bytes.get(13)?),
+        window: u16_at(bytes, 14)?,
+        urgp: u16_at(bytes, 18)?,
+        options,
+    })
+}
+
+/// A UDP or UDP-Lite header (RFC 768; RFC 3828 has the checksum coverage where UDP has the length).
+fn udp(bytes: &[u8]) -> Option<Udp> {
+    let (sport, dport) = ports(bytes)?;
+    Some(Udp {
+        sport,
+        dport,
+        len: u16_at(bytes, 4),
+    })
+}
+
+/// An ICMP or ICMPv6 header; identifier and sequence number of echoes and of ICMP's timestamp and its like.
+#[inline(never)]
+fn icmp(protocol: Protocol, bytes: &[u8]) -> Option<Icmp> {
+    let (kind, code) = (*bytes.first()?, *bytes.get(1)?);
+    let has_id = match protocol {
+        Protocol::ICMP => matches!(kind, 0 | 8 | 13..=18),
+        _ => matches!(kind, 128 | 129),
+    };
+    let field = |at| has_id.then(|| u16_at(bytes, at)).flatten();
+    let is_error = match protocol {
+        Protocol::ICMP => matches!(kind, 3..=5 | 11 | 12),
+        _ => matches!(kind, 1..=4),
+    };
+    Some(Icmp {
+        kind,
+        code,
+        id: field(4),
+        seq: field(6),
+        detail: detail(protocol, kind, code, bytes),
+        quoted: bytes.get(8..).filter(|_| is_error).and_then(quoted),
+    })
+}
+
+/// What an error says in the second four bytes of its header.
+fn detail(protocol: Protocol, kind: u8, code: u8, bytes: &[u8]) -> Option<IcmpDetail> {
+    Some(match (protocol, kind, code) {
+        // RFC 1191 section 4: in the lower half.
+        (Protocol::ICMP, 3, 4) => IcmpDetail::Mtu(u16_at(bytes, 6)?.into()),
+        (Protocol::ICMP, 5, _) => IcmpDetail::Gateway(Ipv4Addr::from_bits(u32_at(bytes, 4)?)),
+        (Protocol::ICMP, 12, _) => IcmpDetail::Pointer((*bytes.get(4)?).into()),
+        (Protocol::ICMPV6, 2, _) => IcmpDetail::Mtu(u32_at(bytes, 4)?),
+        (Protocol::ICMPV6, 4, _) => IcmpDetail::Pointer(u32_at(bytes, 4)?),
+        _ => return None,
+    })
+}
+
+/// The packet that an error quotes, as much as is there. An error within it is not opened.
+fn quoted(bytes: &[u8]) -> Option<Quoted> {
+    let mut behind: &[u8] = &[];
+    let packet = ip(bytes, |_, rest| {
+        behind = rest;
+        Transport::Other
+    })
+    .ok()?;
+    let protocol = packet.protocol;
+    let has_ports = matches!(
+        protocol,
+        Protocol::TCP | Protocol::UDP | Protocol::UDPLITE | Protocol::SCTP
+    );
+    let ports = ports(behind).filter(|_| has_ports);
+    let byte = |at: usize, of: &[Protocol]| behind.get(at).filter(|_| of.contains(&protocol));
+    let icmp = |at| byte(at, &[Protocol::ICMP, Protocol::ICMPV6]).copied();
+    Some(Quoted {
+        src: packet.src,
+        dst: packet.dst,
+        protocol,
+        len: packet.len,
+        ttl: packet.ttl,
+        sport: ports.map(|(sport, _)| sport),
+        dport: ports.map(|(_, dport)| dport),
+        flags: byte(13, &[Protocol::TCP]).copied().map(TcpFlags),
+        icmp: icmp(0).zip(icmp(1)),
+    })
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+fn u128_at(bytes: &[u8], at: usize) -> Option<u128> {
+    Some(u128::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
+}
+
+#[cfg(test)]
+mod tests;
