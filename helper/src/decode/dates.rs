@@ -85,10 +85,13 @@ impl Dates {
         None
     }
 
-    /// `2026-11-22T01:10:00`, with or without a fraction and a zone (RFC 5424 section 6.2.3); and the text behind.
+    /// `2026-11-22T01:10:00`, with or without a fraction and a zone (RFC 5424 section 6.2.3); and the text behind. A blank
+    /// instead of the `T` stands in many a template.
     pub(super) fn iso<'a>(&mut self, text: &'a [u8]) -> Option<(Timestamp, &'a [u8])> {
         let (date, rest) = text.split_first_chunk::<10>()?;
-        let rest = rest.strip_prefix(b"T")?;
+        let rest = rest
+            .strip_prefix(b"T")
+            .or_else(|| rest.strip_prefix(b" "))?;
         let midnight = self.midnight(*date)?;
         let (micros, rest) = clock(rest)?;
         Some(match utc_offset(rest) {

@@ -21,8 +21,10 @@ pub(super) enum Writer {
     Unnamed,
     /// The kernel, by a record of its log.
     Record,
-    /// A program, or ulogd, which writes no tag.
+    /// A program, or nobody in a dress that ulogd does not wear.
     Program,
+    /// Nobody, or a program: ulogd writes a BSD header and no tag.
+    Untagged,
 }
 
 /// A line of a log without its dress.
@@ -102,8 +104,9 @@ fn rfc5424<'a>(text: &'a [u8], dates: &mut Dates) -> Result<Undressed<'a>, Error
             .or_else(|| rest.strip_prefix(b"0 "))?;
         let (_id, rest) = word(rest)?;
         let message = behind_structured_data(rest)?;
-        // A byte order mark says that the text is UTF-8.
+        // A byte order mark says that the text is UTF-8; rsyslog keeps the blank of the old format besides its own.
         let message = message.strip_prefix(b"\xef\xbb\xbf").unwrap_or(message);
+        let message = message.strip_prefix(b" ").unwrap_or(message);
         Some(of_kernel(Stamp::Wall(time), message))
     };
     read().ok_or(Error::NotKernel)
@@ -141,12 +144,12 @@ fn headed<'a>(line: &'a [u8], dates: &mut Dates) -> Undressed<'a> {
         [b'0'..=b'9', ..] => numbered(line, dates),
         [m1, m2, m3, b' ', ..] => {
             if let Some((time, rest)) = dates.bsd(line) {
-                return tagged(Stamp::Wall(time), rest);
+                return tagged(Stamp::Wall(time), rest, Writer::Untagged);
             }
             if is_weekday([*m1, *m2, *m3])
                 && let Some((time, rest)) = line.get(4..).and_then(|text| dates.full(text))
             {
-                return tagged(Stamp::Wall(time), rest);
+                return tagged(Stamp::Wall(time), rest, Writer::Program);
             }
             unnamed(Stamp::None, line)
         }
@@ -161,7 +164,7 @@ fn numbered<'a>(line: &'a [u8], dates: &mut Dates) -> Undressed<'a> {
         return if line.get(19) == Some(&b',') {
             unnamed(Stamp::Wall(time), rest)
         } else {
-            tagged(Stamp::Wall(time), rest)
+            tagged(Stamp::Wall(time), rest, Writer::Program)
         };
     }
     let unix = || {
@@ -173,7 +176,7 @@ fn numbered<'a>(line: &'a [u8], dates: &mut Dates) -> Undressed<'a> {
                 .checked_add(micros)?,
         );
         rest.starts_with(b" ")
-            .then(|| tagged(Stamp::Wall(time), rest))
+            .then(|| tagged(Stamp::Wall(time), rest, Writer::Program))
     };
     unix().unwrap_or_else(|| unnamed(Stamp::None, line))
 }
@@ -200,8 +203,8 @@ fn bracketed<'a>(line: &'a [u8], dates: &mut Dates) -> Undressed<'a> {
     ctime().unwrap_or_else(|| unnamed(Stamp::None, line))
 }
 
-/// What stands behind a stamp: a blank, the host, and the writer's tag.
-fn tagged(stamp: Stamp, text: &[u8]) -> Undressed<'_> {
+/// What stands behind a stamp: a blank, the host, and the writer's tag; `other` wrote it where that is not the kernel's.
+fn tagged(stamp: Stamp, text: &[u8], other: Writer) -> Undressed<'_> {
     let named = text.strip_prefix(b" ").and_then(host);
     if let Some((_host, text)) = named
         && let Some(message) = behind_kernel_tag(text)
@@ -210,8 +213,8 @@ fn tagged(stamp: Stamp, text: &[u8]) -> Undressed<'_> {
     }
     Undressed {
         stamp,
-        writer: Writer::Program,
-        // Without a host nobody can be meant.
+        writer: other,
+        // Without a host no writer can be told.
         message: named.map_or(b"", |(_host, text)| text),
     }
 }

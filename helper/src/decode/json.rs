@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt};
 
 use serde::{
     Deserialize, Deserializer,
-    de::{Error as _, SeqAccess, Visitor},
+    de::{SeqAccess, Visitor},
 };
 
 use super::Error;
@@ -20,7 +20,7 @@ pub(super) fn object<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, Error>
     serde_json::from_slice(line).map_err(|_| Error::Json)
 }
 
-/// A text: a string, or the bytes as which the journal writes what is no UTF-8. Empty where it is null.
+/// A text: a string, or the bytes as which the journal writes what is no UTF-8. Empty where it is anything else.
 #[derive(Debug, Default)]
 pub(super) struct Text<'a>(Cow<'a, [u8]>);
 
@@ -62,15 +62,17 @@ impl<'de> Visitor<'de> for TextVisitor {
         Ok(Cow::Borrowed(&[]))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut bytes: A) -> Result<Self::Value, A::Error> {
-        let mut text = Vec::new();
-        while let Some(byte) = bytes.next_element::<u8>()? {
-            if text.len() == MAX_OBJECT {
-                return Err(A::Error::custom("too long"));
-            }
-            text.push(byte);
+    /// Of several values, as the journal writes what was set more than once, none is the text.
+    fn visit_seq<A: SeqAccess<'de>>(self, mut values: A) -> Result<Self::Value, A::Error> {
+        let mut text = Some(Vec::new());
+        while let Some(value) = values.next_element::<Number>()? {
+            let byte = value.within::<u8>("").ok();
+            text = text.zip(byte).map(|(mut text, byte)| {
+                text.push(byte);
+                text
+            });
         }
-        Ok(Cow::Owned(text))
+        Ok(Cow::Owned(text.unwrap_or_default()))
     }
 }
 

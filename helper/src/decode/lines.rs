@@ -1,9 +1,9 @@
 //! Lines of logs, whatever wrote them and whatever dress they wear.
 
 use super::{
-    Error, Report,
+    Error, Report, Stamp,
     dates::{Dates, Reference},
-    dress::{Writer, undress},
+    dress::{Undressed, Writer, undress},
     emulated_line, journal, kmsg, log_line, ulogd_json,
 };
 use crate::event::Feed;
@@ -34,7 +34,8 @@ impl Lines {
         }
         let undressed = undress(line, &mut self.dates)?;
         let mut report = match undressed.writer {
-            Writer::Program => of_ulogd(undressed.message)?,
+            Writer::Program => return Err(Error::NotKernel),
+            Writer::Untagged => of_ulogd(undressed.message)?,
             Writer::Record => Report {
                 feed: Feed::Kmsg,
                 trusted: true,
@@ -48,7 +49,8 @@ impl Lines {
                 report
             }
             Writer::Unnamed => {
-                let report = log_line(undressed.message)?;
+                let report = log_line(undressed.message)
+                    .map_err(|error| of_unknown_dress(undressed, error))?;
                 if quotes_header(&report.prefix) || names_program(&report.prefix) {
                     return Err(Error::NotKernel);
                 }
@@ -72,6 +74,16 @@ impl Lines {
 fn without_end(line: &[u8]) -> &[u8] {
     let line = line.strip_suffix(b"\n").unwrap_or(line);
     line.strip_suffix(b"\r").unwrap_or(line)
+}
+
+/// Why a line without a stamp is refused: a header within, before the only packet, is its own, of a dress not known.
+fn of_unknown_dress(undressed: Undressed<'_>, error: Error) -> Error {
+    let packets = || memchr::memmem::find_iter(undressed.message, b" OUT=").count();
+    if error == Error::Merged && undressed.stamp == Stamp::None && packets() < 2 {
+        Error::NotKernel
+    } else {
+        error
+    }
 }
 
 /// Reads what ulogd wrote, whose lines have no tag. So have those of nobody: whatever else stands there a program wrote.
