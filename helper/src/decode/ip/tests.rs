@@ -1,5 +1,9 @@
 //! What is read of IP packets, and of those that are cut, damaged or meant to mislead.
-#![expect(clippy::indexing_slicing, reason = "the bytes are the test's own")]
+#![expect(
+    clippy::indexing_slicing,
+    clippy::arithmetic_side_effects,
+    reason = "the bytes are the test's own"
+)]
 
 use super::*;
 
