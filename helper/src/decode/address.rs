@@ -4,7 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use super::{
     Error,
-    fields::{Fields, name, nibble},
+    fields::{Fields, nibble, wrong},
 };
 
 /// Characters of an IPv6 address in full length: eight groups of four digits and seven colons.
@@ -26,7 +26,7 @@ impl Fields<'_> {
         };
         address
             .filter(|_| self.end().is_some())
-            .ok_or(Error::Value(name(key)))
+            .ok_or_else(|| wrong(key))
     }
 
     /// Four numbers of at most 255 without leading zeros; takes nothing where they do not stand there.

@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use super::{
     Arp, Error,
-    fields::{Fields, name},
+    fields::{Fields, wrong},
 };
 
 /// `ARP HTYPE=1 PTYPE=0x0800 OPCODE=1 MACSRC=.. IPSRC=.. MACDST=.. IPDST=..`; the addresses where the message is of
@@ -36,5 +36,5 @@ fn address<const N: usize>(
 ) -> Result<Ipv4Addr, Error> {
     fields.expect(key)?;
     let address = fields.ipv4().filter(|_| fields.end().is_some());
-    address.ok_or(Error::Value(name(key)))
+    address.ok_or_else(|| wrong(key))
 }

@@ -151,14 +151,21 @@ fn ipv6(fields: &mut Fields<'_>, src: IpAddr, dst: IpAddr) -> Result<Packet, Err
         return Err(Error::Value("FLOWLBL="));
     }
     let fragment = ipv6_fragment(fields)?;
-    // ulogd writes no protocol that it does not look into.
-    let (protocol, mut transport) = if fields.next_is(b"PROTO=") {
+    let later = fragment.is_some_and(|(offset, _)| offset != 0);
+    let (mut protocol, mut transport) = if fields.next_is(b"PROTO=") {
         transport(fields)?
     } else {
         (UNREAD, Transport::Other)
     };
-    if fragment.is_some_and(|(offset, _)| offset != 0) {
+    if later {
         transport = Transport::Other;
+    }
+    match protocol {
+        // ulogd reads on behind AH, and calls by its name what it meets at ESP.
+        Protocol::AH if !later => protocol = Protocol::ESP,
+        // What it writes where an extension header is cut.
+        Protocol(0) => protocol = UNREAD,
+        _ => {}
     }
     Ok(Packet {
         src,

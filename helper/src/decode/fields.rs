@@ -10,9 +10,16 @@ pub(super) struct Fields<'a> {
     rest: &'a [u8],
 }
 
-/// A key as an error names it.
-pub(super) fn name<const N: usize>(key: &'static [u8; N]) -> &'static str {
-    std::str::from_utf8(key).unwrap_or_default()
+/// A value that cannot be.
+#[cold]
+pub(super) fn wrong<const N: usize>(key: &'static [u8; N]) -> Error {
+    Error::Value(std::str::from_utf8(key).unwrap_or_default())
+}
+
+/// A field that does not stand where it should.
+#[cold]
+fn missing<const N: usize>(key: &'static [u8; N]) -> Error {
+    Error::Missing(std::str::from_utf8(key).unwrap_or_default())
 }
 
 impl<'a> Fields<'a> {
@@ -53,7 +60,7 @@ impl<'a> Fields<'a> {
         if self.key(key) {
             Ok(())
         } else {
-            Err(Error::Missing(name(key)))
+            Err(missing(key))
         }
     }
 
@@ -105,27 +112,12 @@ impl<'a> Fields<'a> {
     /// A decimal number as the kernel writes it: no sign, no leading zero, at most `max`.
     #[inline]
     pub(super) fn decimal(&mut self, max: u32) -> Option<u32> {
-        let mut value = 0_u64;
-        let mut rest = self.rest;
-        while let [byte, behind @ ..] = rest {
-            let digit = byte.wrapping_sub(b'0');
-            if digit > 9 {
-                break;
-            }
-            value = value.wrapping_mul(10).wrapping_add(digit.into());
-            rest = behind;
-        }
-        let digits = self.rest.len().wrapping_sub(rest.len());
-        // Ten digits hold every number of 32 bits.
-        if digits == 0
-            || digits > 10
-            || (digits > 1 && self.rest.first() == Some(&b'0'))
-            || value > max.into()
-        {
-            return None;
-        }
+        let (value, rest) = match self.rest.split_first_chunk().and_then(few_digits) {
+            Some((value, digits)) => (value, self.rest.get(digits..)?),
+            None => many_digits(self.rest)?,
+        };
         self.rest = rest;
-        u32::try_from(value).ok()
+        (value <= max).then_some(value)
     }
 
     /// The field `KEY=123`, which must come next.
@@ -137,7 +129,7 @@ impl<'a> Fields<'a> {
         self.expect(key)?;
         self.decimal(T::MAX)
             .and_then(|value| self.end().map(|()| T::cut(value)))
-            .ok_or(Error::Value(name(key)))
+            .ok_or_else(|| wrong(key))
     }
 
     /// The field `KEY=123`, where it comes next.
@@ -157,7 +149,7 @@ impl<'a> Fields<'a> {
     #[inline]
     pub(super) fn byte<const N: usize>(&mut self, key: &'static [u8; N]) -> Result<u8, Error> {
         self.expect(key)?;
-        self.hex_byte().ok_or(Error::Value(name(key)))
+        self.hex_byte().ok_or_else(|| wrong(key))
     }
 
     #[inline]
@@ -194,46 +186,44 @@ impl<'a> Fields<'a> {
     ) -> Result<u32, Error> {
         self.expect(key)?;
         if !self.key(b"0x") {
-            return Err(Error::Value(name(key)));
+            return Err(wrong(key));
         }
         self.hex()
             .and_then(|value| self.end().map(|()| value))
-            .ok_or(Error::Value(name(key)))
+            .ok_or_else(|| wrong(key))
     }
 
-    /// So many bytes as `00:1b:21`, of a link-layer address.
+    /// `N` bytes as `00:1b:21`, of a link-layer address.
     #[inline]
-    pub(super) fn colon_hex(&mut self, into: &mut [u8]) -> Option<()> {
-        let mut rest = self.rest;
+    pub(super) fn colon_hex<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let length = N.wrapping_mul(3).wrapping_sub(1);
+        let (text, rest) = self.rest.split_at_checked(length)?;
+        let (triples, last) = text.as_chunks();
+        let [high, low] = last else { return None };
+        let mut bytes = [0; N];
         let mut wrong = 0;
-        let mut first = true;
-        for byte in into {
-            if !first {
-                let [colon, behind @ ..] = rest else {
-                    return None;
-                };
-                wrong |= colon ^ b':';
-                rest = behind;
-            }
-            first = false;
-            let ([high, low], behind) = rest.split_first_chunk()?;
-            let (high, low) = (nibble(*high), nibble(*low));
-            wrong |= (high | low) & 0xf0;
-            *byte = high << 4 | low;
-            rest = behind;
+        let mut byte = |high: u8, low: u8| {
+            let (high, low) = (nibble(high), nibble(low));
+            wrong |= high | low;
+            high << 4 | low
+        };
+        let (end, start) = bytes.split_last_mut()?;
+        let mut colons = 0;
+        for (place, [high, low, colon]) in start.iter_mut().zip(triples) {
+            *place = byte(*high, *low);
+            colons |= colon ^ b':';
         }
+        *end = byte(*high, *low);
         self.rest = rest;
-        (wrong == 0).then_some(())
+        (wrong < 16 && colons == 0).then_some(bytes)
     }
 
     /// The field `KEY=00:1b:21:aa:bb:cc`, which must come next.
     pub(super) fn mac<const N: usize>(&mut self, key: &'static [u8; N]) -> Result<[u8; 6], Error> {
-        let mut mac = [0; 6];
         self.expect(key)?;
-        self.colon_hex(&mut mac)
-            .and_then(|()| self.end())
-            .map(|()| mac)
-            .ok_or(Error::Value(name(key)))
+        self.colon_hex()
+            .filter(|_| self.end().is_some())
+            .ok_or_else(|| wrong(key))
     }
 
     /// `OPT (020405B4)`: the options of a header, at most 40 bytes; `None` where the kernel wrote none.
@@ -282,6 +272,50 @@ impl<'a> Fields<'a> {
         self.key(b" bytes]").then_some(())?;
         self.end()
     }
+}
+
+/// The number that the text begins with, and how many digits it has, where these are one to seven.
+///
+/// All eight bytes are looked at in one word: a byte is a digit where its difference to `0` is at most 9; digits are
+/// added up in pairs, then in fours.
+#[inline]
+fn few_digits((text, _): (&[u8; 8], &[u8])) -> Option<(u32, usize)> {
+    const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
+    const ABOVE_NINE: u64 = u64::from_le_bytes([0x76; 8]);
+    const HIGHEST_BITS: u64 = u64::from_le_bytes([0x80; 8]);
+    let word = u64::from_le_bytes(*text) ^ ZEROS;
+    // What is above 9 or above 127 sets the highest bit; a carry spoils only bytes behind the first that does.
+    let others = (word.wrapping_add(ABOVE_NINE) | word) & HIGHEST_BITS;
+    let bits = others.trailing_zeros() & !7;
+    if bits == 0 || bits == 64 || (bits > 8 && text.starts_with(b"0")) {
+        return None;
+    }
+    // The last digit goes to the highest byte; zeros stand before the first.
+    let digits = word << 64_u32.wrapping_sub(bits);
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8) & 0x00ff_00ff_00ff_00ff;
+    let fours = pairs.wrapping_mul(100).wrapping_add(pairs >> 16) & 0x0000_ffff_0000_ffff;
+    let value = fours.wrapping_mul(10_000).wrapping_add(fours >> 32);
+    let [a, b, c, d, ..] = value.to_le_bytes();
+    let count = usize::try_from(bits >> 3).ok()?;
+    Some((u32::from_le_bytes([a, b, c, d]), count))
+}
+
+/// The number that the text begins with, and what follows.
+fn many_digits(text: &[u8]) -> Option<(u32, &[u8])> {
+    let mut value = 0_u32;
+    let mut rest = text;
+    while let [byte, behind @ ..] = rest {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            break;
+        }
+        if value == 0 && text.len() != rest.len() {
+            return None;
+        }
+        value = value.checked_mul(10)?.checked_add(digit.into())?;
+        rest = behind;
+    }
+    (text.len() != rest.len()).then_some((value, rest))
 }
 
 /// A number with the range of its field.

@@ -7,7 +7,7 @@ use arrayvec::ArrayString;
 
 use super::{
     Body, Error, Mac, Report, arp,
-    fields::{Fields, name},
+    fields::{Fields, wrong},
     headers, martian,
 };
 use crate::event::{Feed, Interface, Prefix};
@@ -103,13 +103,13 @@ pub(super) fn split_prefix(text: &[u8]) -> Result<(Prefix, Fields<'_>), Error> {
         if let Some(prefix) = before.strip_suffix(b"IN")
             && is_before_out(behind)
         {
-            let prefix = prefix.trim_ascii();
-            return if prefix.len() > Prefix::new_const().capacity() {
+            let trimmed = prefix.trim_ascii();
+            return if trimmed.len() > Prefix::new_const().capacity() {
                 Err(Error::LongPrefix)
             } else if holds_header(prefix) {
                 Err(Error::Merged)
             } else {
-                Ok((self::text(prefix), Fields::new(behind)))
+                Ok((self::text(trimmed), Fields::new(behind)))
             };
         }
     }
@@ -125,37 +125,27 @@ fn is_before_out(text: &[u8]) -> bool {
         .is_some_and(|rest| rest.starts_with(b" OUT="))
 }
 
-/// Is there within this prefix what a log writes before one: the end of another line's dress?
+/// Is there within this prefix what stands before one: the end of another line's dress, or of another's interfaces?
 fn holds_header(prefix: &[u8]) -> bool {
     // The shortest is the kernel's stamp, `[    1.234567] `.
-    const SHORTEST: usize = 14;
-    prefix.len() >= SHORTEST
-        && (prefix.windows(5).any(|found| found == b" OUT=")
-            || prefix.windows(9).any(|found| found == b" kernel: ")
-            || prefix.windows(11).any(|found| found == b" kernel[0]:")
-            || prefix.windows(9).any(is_stamp_end))
+    prefix.len() >= 14 && (holds_dress(prefix) || prefix.windows(5).any(|found| found == b" OUT="))
 }
 
-/// `.123456] `: how the kernel's stamp ends (kernel/printk/printk.c, `print_time`).
-fn is_stamp_end(found: &[u8]) -> bool {
-    matches!(found, [b'.', digits @ .., b']', b' '] if digits.iter().all(u8::is_ascii_digit))
-}
-
-/// Do two lines stand here in one?
+/// Does another line, with its dress, stand behind this one?
 #[cold]
 fn is_merged(text: &[u8]) -> bool {
-    text.windows(5)
-        .filter(|found| found == b" OUT=")
-        .nth(1)
-        .is_some()
-        || split_at_header(text)
+    let mut interfaces = text.windows(5).filter(|found| found == b" OUT=");
+    interfaces.nth(1).is_some() || holds_dress(text)
 }
 
-/// Does a line with its dress begin within the text?
-fn split_at_header(text: &[u8]) -> bool {
-    text.windows(9)
-        .any(|found| found == b" kernel: " || is_stamp_end(found))
-        || text.windows(11).any(|found| found == b" kernel[0]:")
+/// Is there the end of a dress, `kernel: `, `kernel[0]: ` or the kernel's stamp, within the text?
+fn holds_dress(text: &[u8]) -> bool {
+    // The stamp ends with six digits (kernel/printk/printk.c, `print_time`).
+    let is_end = |found: &[u8]| match found {
+        [b'.', digits @ .., b']', b' '] => digits.iter().all(u8::is_ascii_digit),
+        _ => found == b" kernel: ",
+    };
+    text.windows(9).any(is_end) || text.windows(12).any(|found| found == b" kernel[0]: ")
 }
 
 /// Where a packet came in and leaves.
@@ -194,7 +184,7 @@ pub(super) fn interface<const N: usize>(
 ) -> Result<Interface, Error> {
     let value = fields.value();
     if value.len() > LONGEST_NAME || value.contains(&b'=') {
-        return Err(Error::Value(name(key)));
+        return Err(wrong(key));
     }
     Ok(text(value))
 }
@@ -247,8 +237,9 @@ fn ethertype(fields: &mut Fields<'_>) -> Option<u16> {
 #[inline]
 pub(super) fn raw(fields: &mut Fields<'_>) -> Result<Option<Mac>, Error> {
     let mut ahead = *fields;
-    let mut header = [0; 14];
-    if ahead.colon_hex(&mut header).is_some() && ahead.end().is_some() {
+    if let Some(header) = ahead.colon_hex::<14>()
+        && ahead.end().is_some()
+    {
         *fields = ahead;
         let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, high, low] = header;
         return Ok(Some(Mac {

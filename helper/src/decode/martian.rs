@@ -22,15 +22,15 @@ pub(super) fn martian(text: &[u8]) -> Result<Report, Error> {
     let dst = fields.ipv4().ok_or(Error::Value("martian"))?;
     fields.expect(b" from ")?;
     let src = fields.ipv4().ok_or(Error::Value("from"))?;
-    if source {
-        fields.expect(b", on dev ")?;
+    let on_device = if source {
+        fields.key(b", on dev ")
     } else {
-        fields.expect(b", dev ")?;
+        fields.key(b", dev ")
+    };
+    if !on_device {
+        return Err(Error::Missing("dev"));
     }
     let input = interface(&mut fields, b"dev")?;
-    if input.is_empty() {
-        return Err(Error::Value("dev"));
-    }
     if !fields.is_at_end() {
         return Err(Error::Trailing);
     }
