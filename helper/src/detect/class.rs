@@ -17,7 +17,7 @@ const PASSED_FACTOR: f32 = 0.3;
 const NEIGHBOUR_FACTOR: f32 = 0.35;
 /// Ports that devices of one network ask each other for: web, `NetBIOS`, SMB, IPP, SSDP, mDNS, WSD, `AirPlay`, Cast, printers,
 /// Syncthing, Plex.
-const NEIGHBOUR_PORTS: [u16; 16] = [
+pub(crate) const NEIGHBOUR_PORTS: [u16; 16] = [
     80, 137, 138, 139, 445, 631, 1716, 1900, 3702, 5353, 5357, 7000, 8008, 8009, 9100, 22000,
 ];
 

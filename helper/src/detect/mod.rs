@@ -16,6 +16,7 @@ mod tool;
 mod track;
 mod udp;
 
+pub(crate) use class::NEIGHBOUR_PORTS;
 pub use class::{Class, Harmless, Nature, Probe, classify};
 pub use config::{
     Config, DEFAULT_FAST_HALF_LIFE, DEFAULT_HIGH_PORTS, DEFAULT_MEDIUM_PORTS,

@@ -2,7 +2,10 @@
 
 use wallwatch_dbus::Kind;
 
-use super::class::{Harmless, Nature, Probe};
+use super::{
+    class::{Harmless, Nature, Probe},
+    udp::is_peer_port,
+};
 use crate::{
     neighbourhood::Neighbourhood,
     packet::{Packet, Tcp, TcpFlags},
@@ -33,7 +36,7 @@ pub(super) fn judge(
     let from_service = tcp.sport < FIRST_CLIENT_PORT;
     let to_client = neighbourhood.ephemeral.contains(&tcp.dport);
     let (kind, weight, nature) = match tcp.flags.control().0 {
-        SYN => opening(packet, tcp),
+        SYN => opening(packet, tcp, neighbourhood),
         0 if tcp.flags.0 == 0 => (Kind::TcpNullScan, IMPOSSIBLE, Nature::Impossible),
         FIN => (Kind::TcpFinScan, IMPOSSIBLE, Nature::Impossible),
         flags if flags == FIN | PSH | URG => (Kind::TcpXmasScan, IMPOSSIBLE, Nature::Impossible),
@@ -61,17 +64,18 @@ pub(super) fn judge(
 }
 
 /// A SYN alone: nmap's and masscan's own, or a stack's.
-fn opening(packet: &Packet, tcp: &Tcp) -> (Kind, f32, Nature) {
+fn opening(packet: &Packet, tcp: &Tcp, neighbourhood: &Neighbourhood) -> (Kind, f32, Nature) {
     // Active FTP: the server that we asked connects to the port that we named.
     if tcp.sport == FTP_DATA && tcp.dport >= 1024 {
         return (Kind::TcpConnectScan, 0.05, Nature::ReplyLike);
     }
-    let kind = if is_of_a_stack(packet, tcp) {
-        Kind::TcpConnectScan
-    } else {
-        Kind::TcpSynScan
-    };
-    (kind, 1.0, Nature::Plain)
+    if !is_of_a_stack(packet, tcp) {
+        return (Kind::TcpSynScan, 1.0, Nature::Plain);
+    }
+    if is_peer_port(tcp.dport) && tcp.sport >= 1024 && !neighbourhood.is_near(packet.src) {
+        return (Kind::TcpConnectScan, 0.12, Nature::ReplyLike);
+    }
+    (Kind::TcpConnectScan, 1.0, Nature::Plain)
 }
 
 /// Does the SYN look like that of an operating system's own stack? Each of today offers at least window scaling and

@@ -14,9 +14,9 @@ use crate::{
 const SERVICES: [u16; 14] = [
     53, 123, 137, 161, 443, 500, 853, 1900, 3478, 3479, 3702, 4500, 5353, 5355,
 ];
-/// Services whose partners both speak from this port: NTP and IKE.
-const MUTUAL: [u16; 2] = [123, 500];
-/// The same within one network: `NetBIOS`.
+/// The service whose servers speak from the port that they speak to: NTP.
+const NTP: u16 = 123;
+/// Services whose partners do so within one network: `NetBIOS`.
 const MUTUAL_ON_LINK: [u16; 2] = [137, 138];
 /// Services that speak within one network only: SSDP, WSD, mDNS, LLMNR.
 const ON_LINK: [u16; 4] = [1900, 3702, 5353, 5355];
@@ -25,9 +25,10 @@ const TRACEROUTE: RangeInclusive<u16> = 33434..=33534;
 /// DHCP and DHCPv6 servers and clients (RFC 2131, RFC 9915).
 const DHCP: [(u16, u16); 2] = [(67, 68), (547, 546)];
 
-/// Does a program that speaks with many strangers have this port by default: eMule, `BitTorrent`, Syncthing, Ethereum?
+/// Does a program that speaks with many strangers have this port by default: eMule, `BitTorrent`, Syncthing, Ethereum? Such strangers
+/// knock for hours after it has ended.
 pub(crate) const fn is_peer_port(port: u16) -> bool {
-    matches!(port, 4672 | 6881..=6889 | 22000 | 30303 | 51413)
+    matches!(port, 4662 | 4672 | 6881..=6889 | 22000 | 30303 | 51413)
 }
 
 /// Says what the datagram is for.
@@ -53,7 +54,7 @@ pub(super) fn judge(
         }
     };
     let (weight, nature) = if sport == dport
-        && (MUTUAL.contains(&sport) || (on_link && MUTUAL_ON_LINK.contains(&sport)))
+        && (sport == NTP || (on_link && MUTUAL_ON_LINK.contains(&sport)))
     {
         (0.4, Nature::Mutual)
     } else if sport == dport && service && sport < 1024 {
@@ -73,4 +74,62 @@ pub(super) fn judge(
         unit: dport.into(),
         ..Probe::new(Kind::UdpScan, weight, nature)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{decode, packet::Transport};
+
+    /// How far a datagram speaks for itself; `None` where it is harmless.
+    fn nature(src: &str, ttl: u8, sport: u16, dport: u16) -> Option<Nature> {
+        let line = format!(
+            "X IN=eth0 OUT= MAC= SRC={src} DST=192.168.7.2 LEN=40 TOS=0x00 PREC=0x00 TTL={ttl} ID=7 PROTO=UDP SPT={sport} DPT={dport} LEN=20 "
+        );
+        let report = decode::log_line(line.as_bytes()).unwrap();
+        let packet = report.packet()?;
+        let Transport::Udp(udp) = &packet.transport else {
+            panic!("no UDP: {line}")
+        };
+        judge(packet, udp, &Neighbourhood::default())
+            .ok()
+            .map(|probe| probe.nature)
+    }
+
+    #[test]
+    fn what_neighbours_ask_each_other_is_a_probe_from_afar() {
+        use Nature::{Mutual, Plain, ReplyLike};
+        const NEAR: &str = "192.168.7.1";
+        const FAR: &str = "203.0.113.9";
+        for (src, ttl, sport, dport, expected) in [
+            (NEAR, 64, 137, 137, Some(Mutual)),
+            (FAR, 50, 137, 137, Some(Plain)),
+            (NEAR, 255, 5353, 5353, Some(ReplyLike)),
+            // A public address on the own network: no router has passed the packet on.
+            (FAR, 255, 5353, 5353, Some(ReplyLike)),
+            (FAR, 50, 5353, 5353, Some(Plain)),
+            (FAR, 50, 1900, 1900, Some(Plain)),
+            (FAR, 50, 1900, 41000, Some(ReplyLike)),
+            (FAR, 50, 123, 123, Some(Mutual)),
+            (FAR, 50, 500, 500, Some(Plain)),
+            (NEAR, 64, 68, 67, None),
+            (FAR, 50, 68, 67, Some(Plain)),
+            (FAR, 50, 67, 68, None),
+        ] {
+            assert_eq!(
+                nature(src, ttl, sport, dport),
+                expected,
+                "{src} {sport}>{dport}"
+            );
+        }
+    }
+
+    #[test]
+    fn partners_of_a_file_exchange_go_on_asking() {
+        let far = |sport, dport| nature("203.0.113.9", 50, sport, dport);
+        assert_eq!(far(16001, 6881), Some(Nature::ReplyLike));
+        assert_eq!(far(53, 6881), Some(Nature::ReplyLike));
+        assert_eq!(far(16001, 6890), Some(Nature::Plain));
+        assert_eq!(far(1000, 6881), Some(Nature::Plain));
+    }
 }

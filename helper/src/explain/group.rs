@@ -47,8 +47,15 @@ fn may_be_group(packet: &Packet) -> bool {
 
 /// A UDP datagram, by the port that it is for.
 fn datagram(packet: &Packet, udp: &Udp) -> Explanation {
-    let src = packet.src;
-    let (noise, does) = match (udp.sport, udp.dport) {
+    match call(udp.sport, udp.dport) {
+        Some((noise, does)) => Explanation::noise(noise, format!("{} {does}.", packet.src)),
+        None => other_discovery(packet, udp),
+    }
+}
+
+/// What a call between these ports is for, where a standard says so.
+const fn call(sport: u16, dport: u16) -> Option<(Noise, &'static str)> {
+    Some(match (sport, dport) {
         (5353, 5353) => (
             Noise::Mdns,
             "asks everybody on this network for names or services, or announces its own (mDNS). Printers, phones and computers do \
@@ -95,9 +102,8 @@ fn datagram(packet: &Packet, udp: &Udp) -> Explanation {
             Noise::Routing,
             "speaks to the other routers of this network",
         ),
-        _ => return other_discovery(packet, udp),
-    };
-    Explanation::noise(noise, format!("{src} {does}."))
+        _ => return None,
+    })
 }
 
 /// A datagram to everybody, for a program that is known by its port or not at all.

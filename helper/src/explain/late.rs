@@ -11,6 +11,9 @@ const FIRST_CLIENT_PORT: u16 = 32768;
 /// The destination ports of traceroute (traceroute(8), option -p: 33434 and one more for each probe).
 const TRACEROUTE: std::ops::RangeInclusive<u16> = 33434..=33534;
 
+/// It goes so many routers far (traceroute(8), option -m), so none of its packets comes with more left to live.
+const MAX_HOPS: u8 = 30;
+
 /// Explains a packet that looks like an answer.
 pub(super) fn answer(case: &Case<'_>) -> Explanation {
     match &case.packet.transport {
@@ -44,12 +47,17 @@ fn segment(case: &Case<'_>, tcp: &Tcp) -> Explanation {
         tcp.flags.contains(TcpFlags::RST),
     );
     if tcp.flags.control() == TcpFlags::SYN {
-        return Explanation::noise(
-            Noise::LateAnswer,
-            format!(
-                "{src} opens a connection from {from}: so does a file server that this computer probably asked for a file (active FTP)."
-            ),
-        );
+        return if detect::is_peer_port(tcp.dport) {
+            peers(case, &from, tcp.dport)
+        } else {
+            Explanation::noise(
+                Noise::LateAnswer,
+                format!(
+                    "{src} opens a connection from {from}: so does a file server that this computer probably asked for a file (active \
+                     FTP)."
+                ),
+            )
+        };
     }
     if !case.neighbourhood.ephemeral.contains(&tcp.dport) {
         let answers = if rst {
@@ -68,7 +76,7 @@ fn segment(case: &Case<'_>, tcp: &Tcp) -> Explanation {
         );
     }
     let does = if syn {
-        "accepts a connection that this computer probably asked for"
+        "accepts a connection that this computer, or somebody in its name, probably asked for"
     } else if rst {
         "breaks off or refuses a connection that this computer probably had"
     } else if fin {
@@ -87,9 +95,26 @@ fn segment(case: &Case<'_>, tcp: &Tcp) -> Explanation {
 /// A UDP datagram, by the port that it is from.
 fn datagram(case: &Case<'_>, udp: &Udp) -> Explanation {
     let packet = case.packet;
-    let (src, local) = (packet.src, case.neighbourhood.is_on_link(packet));
-    let (noise, does) = match udp.sport {
-        137 | 1900 | 3702 | 5353 | 5355 if !local => return reflected(packet, udp),
+    let local = case.neighbourhood.is_on_link(packet);
+    if !local && matches!(udp.sport, 137 | 1900 | 3702 | 5353 | 5355) {
+        return reflected(packet, udp);
+    }
+    let Some((noise, what)) = answer_from(udp.sport) else {
+        return unknown_service(case, udp, local);
+    };
+    let from = services::port(Protocol::UDP, udp.sport);
+    Explanation::noise(
+        noise,
+        format!(
+            "{} sent a UDP datagram from {from}: probably {what}.",
+            packet.src
+        ),
+    )
+}
+
+/// What a datagram from a well-known port looks like.
+const fn answer_from(sport: u16) -> Option<(Noise, &'static str)> {
+    Some(match sport {
         53 | 853 => (
             Noise::LateDns,
             "the late answer of a name server to a question of this computer",
@@ -131,13 +156,8 @@ fn datagram(case: &Case<'_>, udp: &Udp) -> Explanation {
             Noise::Netbios,
             "a Windows computer of this network that speaks of its name, or answers a question for it (NetBIOS)",
         ),
-        _ => return unknown_service(case, udp, local),
-    };
-    let from = services::port(Protocol::UDP, udp.sport);
-    Explanation::noise(
-        noise,
-        format!("{src} sent a UDP datagram from {from}: probably {does}."),
-    )
+        _ => return None,
+    })
 }
 
 /// An answer of a service that never leaves its own network, from far away.
@@ -157,8 +177,8 @@ fn reflected(packet: &Packet, udp: &Udp) -> Explanation {
 fn unknown_service(case: &Case<'_>, udp: &Udp, local: bool) -> Explanation {
     let src = case.packet.src;
     let Udp { sport, dport, .. } = *udp;
-    let peers = sport == dport || detect::is_peer_port(sport) || detect::is_peer_port(dport);
-    if TRACEROUTE.contains(&dport) && !peers {
+    let like_peers = sport == dport || detect::is_peer_port(sport) || detect::is_peer_port(dport);
+    if TRACEROUTE.contains(&dport) && case.packet.ttl <= MAX_HOPS && !like_peers {
         return Explanation::noise(
             Noise::Traceroute,
             format!(
@@ -169,14 +189,8 @@ fn unknown_service(case: &Case<'_>, udp: &Udp, local: bool) -> Explanation {
         );
     }
     let from = services::port(Protocol::UDP, sport);
-    if sport >= 1024 && (peers || (!local && sport >= FIRST_CLIENT_PORT)) {
-        return Explanation::noise(
-            Noise::PeerToPeer,
-            format!(
-                "{src} speaks from {from} to port {dport}, as partners of a file exchange, a game or a call do. They go on for hours \
-                 after the program here has ended."
-            ),
-        );
+    if sport >= 1024 && (like_peers || (!local && sport >= FIRST_CLIENT_PORT)) {
+        return peers(case, &from, dport);
     }
     let who = if local {
         "a device of this network"
@@ -188,6 +202,18 @@ fn unknown_service(case: &Case<'_>, udp: &Udp, local: bool) -> Explanation {
         format!(
             "{src} sent a UDP datagram from {from} to port {dport}, one of those that this computer's own questions start from: \
              probably the late answer of {who}."
+        ),
+    )
+}
+
+/// Somebody who probably speaks with a program of many partners.
+fn peers(case: &Case<'_>, from: &str, dport: u16) -> Explanation {
+    Explanation::noise(
+        Noise::PeerToPeer,
+        format!(
+            "{} speaks from {from} to port {dport}: probably a partner of a file exchange, a game or a call. Such partners go on for \
+             hours after the program here has ended.",
+            case.packet.src
         ),
     )
 }

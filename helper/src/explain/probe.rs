@@ -4,7 +4,7 @@ use wallwatch_dbus::{Kind, Verdict};
 
 use super::{Case, Class, Explanation, flag_names, services};
 use crate::{
-    detect::{Nature, Probe},
+    detect::{NEIGHBOUR_PORTS, Nature, Probe},
     packet::{Protocol, TcpFlags, Transport},
 };
 
@@ -18,6 +18,9 @@ pub(super) fn explain(case: &Case<'_>, probe: &Probe) -> Explanation {
     let mut reason = format!("{} {}", case.packet.src, deed(case, probe));
     if let Some(tool) = probe.tool.filter(|_| probe.kind != Kind::OsFingerprint) {
         reason = format!("{reason} It bears the traits of {tool}.");
+    }
+    if is_neighbourly(case, probe) {
+        reason += " Computers of one network ask each other for that, so from a neighbour it counts for less.";
     }
     reason += match (probe.nature, probe.kind) {
         (Nature::Impossible, _) => " One such packet is no alert; three to different ports are.",
@@ -33,6 +36,17 @@ pub(super) fn explain(case: &Case<'_>, probe: &Probe) -> Explanation {
         class: Class::Probe(probe.kind),
         reason,
     }
+}
+
+/// Does detection let it weigh less because neighbours ask such?
+fn is_neighbourly(case: &Case<'_>, probe: &Probe) -> bool {
+    probe.nature == Nature::Plain
+        && probe.tool.is_none()
+        && case.neighbourhood.is_near(case.packet.src)
+        && case
+            .packet
+            .dport()
+            .is_some_and(|port| NEIGHBOUR_PORTS.contains(&port))
 }
 
 /// What the sender did, with the full stop.
@@ -81,6 +95,12 @@ fn deed(case: &Case<'_>, probe: &Probe) -> String {
         Kind::OsFingerprint => format!(
             "sent one of the odd packets to {port} by which nmap tells operating systems apart. No honest program sends such."
         ),
+        Kind::Land => format!("sent {} in the name of this computer itself (LAND), to confuse it.", case.what()),
+        Kind::Bogon => format!("is an address that no computer has, and sent {}: the sender is forged.", case.what()),
+        Kind::Smurf => "asks everybody on this network to answer at once (smurf), in a name that is probably forged.".to_owned(),
+        Kind::Worm => format!("knocks at {port} as a worm does that looks for its next victim."),
+        Kind::RogueDhcp => "gives out addresses on this network (DHCP), and is not who did so before.".to_owned(),
+        Kind::RogueRa => "says that it is an IPv6 router of this network, and is not who did so before.".to_owned(),
         kind => format!("sent {} of an attack ({kind}).", case.what()),
     }
 }

@@ -52,6 +52,10 @@ pub fn refused(error: decode::Error, line: &[u8]) -> String {
             "This looks like a line of a firewall, but {} is missing where the kernel writes it: it is cut off, damaged or forged.",
             field.trim_end_matches(['=', ':'])
         ),
+        decode::Error::MartianFrame => {
+            "The kernel wrote this line behind that of a martian packet: the first bytes of its frame. The line before tells whose it was."
+                .to_owned()
+        }
         decode::Error::Trailing => {
             "This looks like a line of a firewall, but more stands behind the packet than the kernel writes: it is damaged or forged."
                 .to_owned()

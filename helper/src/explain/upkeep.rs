@@ -91,8 +91,27 @@ fn ipv4(packet: &Packet, icmp: &Icmp) -> Option<Explanation> {
 
 fn ipv6(packet: &Packet, icmp: &Icmp) -> Option<Explanation> {
     let Packet { src, dst, ttl, .. } = packet;
-    // RFC 4861, RFC 4286, RFC 2710 and RFC 3810; names of the types by IANA, "ICMPv6 Parameters".
-    let (noise, does) = match icmp.kind {
+    let (noise, does) = message(icmp.kind)?;
+    if noise == Noise::NeighbourDiscovery && *ttl != ON_LINK {
+        return Some(Explanation::noise(
+            Noise::Malformed,
+            format!(
+                "{src} speaks of neighbours or routers of this network to {dst}, but its hop limit is {ttl} where every honest \
+                 one is 255: it may have come from outside. The kernel ignores it."
+            ),
+        ));
+    }
+    let who = if src.is_unspecified() {
+        "A device that has no address yet".to_owned()
+    } else {
+        src.to_string()
+    };
+    Some(Explanation::noise(noise, format!("{who} {does}.")))
+}
+
+/// What a message of this type says (RFC 4861, RFC 4286, RFC 2710, RFC 3810).
+const fn message(kind: u8) -> Option<(Noise, &'static str)> {
+    Some(match kind {
         133 => (
             Noise::NeighbourDiscovery,
             "asks for the routers of this network (router solicitation), as every device does when it comes",
@@ -131,20 +150,5 @@ fn ipv6(packet: &Packet, icmp: &Icmp) -> Option<Explanation> {
             "speaks of routers for group messages (multicast router discovery)",
         ),
         _ => return None,
-    };
-    if noise == Noise::NeighbourDiscovery && *ttl != ON_LINK {
-        return Some(Explanation::noise(
-            Noise::Malformed,
-            format!(
-                "{src} speaks of neighbours or routers of this network to {dst}, but its hop limit is {ttl} where every honest \
-                 one is 255: it may have come from outside. The kernel ignores it."
-            ),
-        ));
-    }
-    let who = if src.is_unspecified() {
-        "A device that has no address yet".to_owned()
-    } else {
-        src.to_string()
-    };
-    Some(Explanation::noise(noise, format!("{who} {does}.")))
+    })
 }
