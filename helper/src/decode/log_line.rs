@@ -73,8 +73,8 @@ pub(super) fn text<const N: usize>(bytes: &[u8]) -> ArrayString<N> {
 
 #[cold]
 fn replaced<const N: usize>(bytes: &[u8]) -> ArrayString<N> {
-    let mut text = ArrayString::new();
-    for chunk in bytes.utf8_chunks() {
+    let mut text = ArrayString::<N>::new();
+    'full: for chunk in bytes.utf8_chunks() {
         let broken = if chunk.invalid().is_empty() {
             ""
         } else {
@@ -82,10 +82,13 @@ fn replaced<const N: usize>(bytes: &[u8]) -> ArrayString<N> {
         };
         for letter in chunk.valid().chars().chain(broken.chars()) {
             if text.try_push(letter).is_err() {
-                return text;
+                break 'full;
             }
         }
     }
+    // The replacement is longer than what it replaces, so the end may be cut at a blank.
+    let end = text.as_bytes().trim_ascii_end().len();
+    text.truncate(end);
     text
 }
 
