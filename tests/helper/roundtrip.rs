@@ -5,16 +5,24 @@
     reason = "a check fails by panicking, and what it stands on need not be fast"
 )]
 
-use proptest::{prelude::*, test_runner::Config};
+use proptest::{collection::vec, prelude::*, test_runner::Config};
 use wallwatch_helper::{
-    decode::{self, Lines, Report, Stamp, Zone, dress::Reference},
-    event::{Feed, Prefix, Timestamp},
+    decode::{
+        self, Capture, Lines, Report, Stamp, Zone,
+        dress::Reference,
+        link::{self, Link},
+        nflog::{Message, Messages},
+        order::Order,
+    },
+    event::{Feed, Interface, Prefix, Timestamp},
+    packet::Packet,
 };
 
 use format::{
-    dress, kernel,
+    bytes, dress, frames, kernel,
     ulogd::{self, Output},
 };
+use random::Told;
 
 #[path = "../support/format/mod.rs"]
 pub mod format;
@@ -70,6 +78,11 @@ proptest! {
     fn a_packet_on_a_line_is_the_packet_that_came(report in random::report(), style in style()) {
         let line = kernel::message(&report, style);
         prop_assert_eq!(decode::log_line(line.as_bytes()), Ok(report), "{}", line);
+    }
+
+    #[test]
+    fn a_packet_of_bytes_is_the_packet_that_came(packet in random::packet(Told::Bytes)) {
+        prop_assert_eq!(decode::ip_packet(&bytes::ip(&packet)), Ok(packet));
     }
 }
 
@@ -131,6 +144,103 @@ proptest! {
         let line = ulogd::json(&report, time);
         let expected = ulogd::told(&report, Output::Json, time);
         prop_assert_eq!(read(quarters * 900, &line), Ok(expected), "{}", line);
+    }
+}
+
+/// Does this link's frame tell the same packet, and which way it went?
+fn link_tells(link: u32, frame: &[u8], packet: &Packet, outbound: bool) -> bool {
+    let link = Link::of(link).expect("a link that is read");
+    let report = link::frame(link, frame, Order::Little).expect("a whole frame");
+    report.packet() == Some(packet) && report.outbound == outbound
+}
+
+/// What a capture file tells, without what is concluded from other frames.
+fn captured(file: &[u8]) -> Vec<Result<Report, decode::Error>> {
+    let mut capture = Capture::new(file).expect("a capture file");
+    let mut frames = Vec::new();
+    while let Some(frame) = capture.next().expect("a whole file") {
+        frames.push(frame.map(|report| Report {
+            input: Interface::new(),
+            output: Interface::new(),
+            outbound: false,
+            answer: false,
+            ..report
+        }));
+    }
+    frames
+}
+
+fn order() -> impl Strategy<Value = Order> {
+    any::<bool>().prop_map(|big| if big { Order::Big } else { Order::Little })
+}
+
+proptest! {
+    #![proptest_config(cases(1024))]
+
+    #[test]
+    fn every_link_carries_the_packet_that_came(
+        record in random::record(),
+        tag: Option<u16>,
+        sent: bool,
+    ) {
+        let packet = record.packet().expect("a packet");
+        let mac = record.mac.expect("an address");
+        // PACKET_HOST and PACKET_OUTGOING of linux/if_packet.h
+        let kind = if sent { 4 } else { 0 };
+        let ip = bytes::ip(packet);
+        prop_assert!(link_tells(1, &frames::ethernet(packet, mac, tag), packet, false));
+        prop_assert!(link_tells(113, &frames::cooked(packet, kind), packet, sent));
+        prop_assert!(link_tells(276, &frames::cooked_v2(packet, kind), packet, sent));
+        prop_assert!(link_tells(101, &ip, packet, false));
+        prop_assert!(link_tells(0, &[&[2, 0, 0, 0][..], &ip].concat(), packet, false));
+    }
+
+    #[test]
+    fn a_record_of_the_packet_log_tells_all_that_the_kernel_knew(
+        record in random::record(),
+        order in order(),
+    ) {
+        let message = frames::nflog(&record, order);
+        let link = Link::of(239).expect("NFLOG");
+        prop_assert_eq!(&link::frame(link, &message, order), &Ok(record.clone()));
+        let datagram = frames::netlink(&[frames::nflog(&record, Order::NATIVE)]);
+        let messages: Vec<Message<'_>> = Messages(&datagram).collect();
+        let [Message::Record(read)] = &messages[..] else {
+            panic!("{messages:?}")
+        };
+        let to_group = record.mac.is_some_and(|mac| mac.dst[0] & 1 == 1);
+        let packet = decode::ip_packet(read.payload).ok();
+        prop_assert_eq!(packet.as_ref(), record.packet());
+        prop_assert_eq!(read.prefix, record.prefix.as_bytes());
+        prop_assert_eq!((read.mark, read.uid.zip(read.gid)), (record.mark, record.owner));
+        prop_assert_eq!((read.is_outbound(), read.is_to_group()), (record.outbound, to_group));
+    }
+
+    #[test]
+    fn capture_files_hold_every_frame_with_its_time(
+        records in vec((random::record(), 0..4_000_000_000 * Timestamp::SECOND), 0..5),
+        order in order(),
+    ) {
+        let mut ethernet = Vec::new();
+        let mut nflog = Vec::new();
+        let mut told = [Vec::new(), Vec::new()];
+        for (record, time) in &records {
+            let time = Timestamp(*time);
+            let record = at(record, Stamp::Wall(time));
+            let packet = record.packet().expect("a packet");
+            let mac = record.mac.expect("an address");
+            ethernet.push((time, frames::ethernet(packet, mac, None)));
+            nflog.push((time, frames::nflog(&record, order)));
+            let known = Report { outbound: false, ..record };
+            // A frame tells nothing of a rule that logged it.
+            let frame = Report { prefix: Prefix::new(), owner: None, mark: None, ..known.clone() };
+            told[0].push(Ok(frame));
+            told[1].push(Ok(known));
+        }
+        for (link, frames, told) in [(1, ethernet, &told[0]), (239, nflog, &told[1])] {
+            prop_assert_eq!(&captured(&frames::pcap(link, order, &frames)), told);
+            prop_assert_eq!(&captured(&frames::pcapng(link, order, "eth0", &frames)), told);
+        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
+use super::format::bytes;
 use proptest::{
     collection::vec,
     option,
@@ -108,9 +109,38 @@ fn mac() -> impl Strategy<Value = Mac> {
     })
 }
 
-/// A packet of either family.
+/// A packet of either family, no shorter than its headers.
 pub fn packet(told: Told) -> impl Strategy<Value = Packet> {
-    prop_oneof![ipv4(told), ipv6(told)]
+    prop_oneof![ipv4(told), ipv6(told)].prop_map(move |packet| {
+        let least = match told {
+            Told::Bytes => u32::try_from(bytes::ip(&packet).len()).expect("a packet is short"),
+            Told::Line => 0,
+        };
+        Packet {
+            len: packet.len.max(least),
+            ..packet
+        }
+    })
+}
+
+/// A report of a packet with all that an Ethernet frame or a record of the packet log can tell.
+pub fn record() -> impl Strategy<Value = Report> {
+    (report(), packet(Told::Bytes), mac()).prop_map(|(report, packet, mac)| {
+        let ethertype = if packet.src.is_ipv6() { 0x86dd } else { 0x0800 };
+        let mac = Mac { ethertype, ..mac };
+        Report {
+            feed: Feed::Pcap,
+            trusted: true,
+            group: packet.is_to_group() || mac.dst[0] & 1 == 1,
+            mac: Some(mac),
+            input: Interface::new(),
+            output: Interface::new(),
+            physical_input: Interface::new(),
+            physical_output: Interface::new(),
+            body: Body::Packet(packet),
+            ..report
+        }
+    })
 }
 
 fn fragment() -> impl Strategy<Value = Option<Fragment>> {
@@ -206,11 +236,18 @@ fn unless_later(fragment: Option<Fragment>, transport: Transport) -> Transport {
 fn transport(told: Told, v6: bool) -> BoxedStrategy<(Protocol, Transport)> {
     let icmp_protocol = if v6 { Protocol::ICMPV6 } else { Protocol::ICMP };
     let icmp = if v6 {
-        icmpv6().boxed()
+        icmpv6(told).boxed()
     } else {
         icmp(told).boxed()
     };
-    let ipsec = any::<u32>().prop_map(|spi| Transport::Ipsec { spi });
+    // To IPv6 AH is an extension header like others.
+    let ipsec_protocols = if v6 {
+        vec![Protocol::ESP]
+    } else {
+        vec![Protocol::ESP, Protocol::AH]
+    };
+    let ipsec = (select(ipsec_protocols), any::<u32>())
+        .prop_map(|(protocol, spi)| (protocol, Transport::Ipsec { spi }));
     let udp = any::<(u16, u16, u16)>().prop_map(|(sport, dport, len)| {
         Transport::Udp(Udp {
             sport,
@@ -234,7 +271,7 @@ fn transport(told: Told, v6: bool) -> BoxedStrategy<(Protocol, Transport)> {
         4 => tcp(told).prop_map(|tcp| (Protocol::TCP, Transport::Tcp(tcp))),
         2 => (select(vec![Protocol::UDP, Protocol::UDPLITE]), udp),
         3 => icmp.prop_map(move |icmp| (icmp_protocol, Transport::Icmp(icmp))),
-        1 => ipsec.prop_map(|ipsec| (Protocol::ESP, ipsec)),
+        1 => ipsec,
         1 => ports.prop_map(|ports| (Protocol::SCTP, ports)),
         1 => cut.prop_map(|protocol| (protocol, Transport::Other)),
         1 => unnamed().prop_map(|protocol| (protocol, Transport::Other)),
@@ -300,24 +337,21 @@ fn icmp(told: Told) -> impl Strategy<Value = Icmp> {
             ..bare_icmp(kind, code)
         });
     // The kernel does not show what a parameter problem quotes.
-    let pointer = any::<(u8, u8)>().prop_map(|(code, at)| Icmp {
-        detail: Some(IcmpDetail::Pointer(at.into())),
-        ..bare_icmp(12, code)
-    });
+    let pointer =
+        (any::<(u8, u8)>(), quoted(told, false)).prop_map(move |((code, at), inner)| Icmp {
+            detail: Some(IcmpDetail::Pointer(at.into())),
+            quoted: Some(inner).filter(|_| told == Told::Bytes),
+            ..bare_icmp(12, code)
+        });
     let other = (select(vec![9_u8, 10, 40, 42]), any::<u8>())
         .prop_map(|(kind, code)| bare_icmp(kind, code));
     prop_oneof![3 => echo(0, 8), 4 => error, 1 => pointer, 1 => other]
 }
 
 /// ICMPv6 (RFC 4443).
-fn icmpv6() -> impl Strategy<Value = Icmp> {
-    let error = (
-        1..=4_u8,
-        any::<u8>(),
-        any::<u32>(),
-        quoted(Told::Line, true),
-    )
-        .prop_map(|(kind, code, number, inner)| Icmp {
+fn icmpv6(told: Told) -> impl Strategy<Value = Icmp> {
+    let error = (1..=4_u8, any::<u8>(), any::<u32>(), quoted(told, true)).prop_map(
+        |(kind, code, number, inner)| Icmp {
             detail: match kind {
                 2 => Some(IcmpDetail::Mtu(number)),
                 4 => Some(IcmpDetail::Pointer(number)),
@@ -325,7 +359,8 @@ fn icmpv6() -> impl Strategy<Value = Icmp> {
             },
             quoted: Some(inner),
             ..bare_icmp(kind, code)
-        });
+        },
+    );
     let other = (130..=255_u8, any::<u8>()).prop_map(|(kind, code)| bare_icmp(kind, code));
     prop_oneof![3 => echo(128, 129), 4 => error, 1 => other]
 }
@@ -371,7 +406,8 @@ fn quoted(told: Told, v6: bool) -> impl Strategy<Value = Quoted> {
                 src,
                 dst,
                 protocol,
-                len: if v6 { u32::from(len) + 40 } else { len.into() },
+                // No shorter than the headers, of 20 bytes at most behind those of IP.
+                len: u32::from(len.max(40)) + if v6 { 40 } else { 0 },
                 ttl,
                 sport: has_ports.then_some(sport),
                 dport: has_ports.then_some(dport),

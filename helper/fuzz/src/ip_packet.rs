@@ -2,7 +2,7 @@
 
 use wallwatch_helper::{
     decode::{self, Error},
-    packet::Packet,
+    packet::{Packet, Protocol, Transport},
 };
 
 use super::{format::bytes, sound};
@@ -29,9 +29,17 @@ pub fn check(input: &[u8]) {
     }
 }
 
-/// Are there bytes that tell just this? Neither a fragment header that is cut short nor untold IP options can be made from
-/// what was told.
+/// Are there bytes that `bytes::ip` would make of it? It writes neither a fragment header that is cut short, nor a packet over
+/// 64 KiB, nor the AH header of IPv6 that stands behind more extension headers than are followed.
 fn is_told_whole(packet: &Packet) -> bool {
-    (packet.fragment.is_none() || packet.ip_id.is_some())
-        && (packet.src.is_ipv6() || !packet.has_options || !packet.ip_options.is_empty())
+    let fits = |len: u32, v6: bool| len <= if v6 { 0xffff + 40 } else { 0xffff };
+    let quoted_fits = match &packet.transport {
+        Transport::Icmp(icmp) => icmp
+            .quoted
+            .is_none_or(|inner| fits(inner.len, inner.src.is_ipv6())),
+        Transport::Ipsec { .. } => packet.src.is_ipv4() || packet.protocol == Protocol::ESP,
+        _ => true,
+    };
+    let fragment_whole = packet.fragment.is_none() || packet.ip_id.is_some();
+    fragment_whole && quoted_fits && fits(packet.len, packet.src.is_ipv6())
 }
