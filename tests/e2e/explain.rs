@@ -212,11 +212,11 @@ fn a_line_that_is_refused_is_told_what_it_seems_to_be() {
         ),
         (
             quoted.replace("DPT=22", "DPT=99999"),
-            "This looks like a line of a firewall, but DPT has a value that the kernel cannot write there: it is damaged or forged.",
+            "This looks like a line of a firewall, but DPT has an impossible value: it is damaged or forged.",
         ),
         (
             quoted.replace("TTL=52 ", ""),
-            "This looks like a line of a firewall, but TTL is missing where the kernel writes it: it is cut off, damaged or forged.",
+            "This looks like a line of a firewall, but TTL is missing where it always stands: it is cut off, damaged or forged.",
         ),
         (
             "hello".to_owned(),

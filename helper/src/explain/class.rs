@@ -125,4 +125,16 @@ mod tests {
         }
         assert!("mdnss".parse::<Class>().is_err());
     }
+
+    #[test]
+    fn every_class_of_noise_has_a_line_that_shows_it() {
+        let table = include_str!("../../../tests/data/lines/explained.tsv");
+        let shown: Vec<&str> = table
+            .lines()
+            .filter_map(|row| row.split('\t').nth(1))
+            .collect();
+        for noise in Noise::ALL {
+            assert!(shown.contains(&noise.as_str()), "{noise}");
+        }
+    }
 }

@@ -30,7 +30,7 @@ pub(super) fn explain(case: &Case<'_>) -> Explanation {
         );
     }
     match &packet.transport {
-        Transport::Udp(udp) => datagram(packet, udp),
+        Transport::Udp(udp) => datagram(case, udp),
         Transport::Icmp(icmp) if matches!(icmp.kind, 8 | 128) => Explanation::noise(
             Noise::Discovery,
             format!("{src} asks everybody on this network at once whether they are there (ping)."),
@@ -46,10 +46,10 @@ fn may_be_group(packet: &Packet) -> bool {
 }
 
 /// A UDP datagram, by the port that it is for.
-fn datagram(packet: &Packet, udp: &Udp) -> Explanation {
+fn datagram(case: &Case<'_>, udp: &Udp) -> Explanation {
     match call(udp.sport, udp.dport) {
-        Some((noise, does)) => Explanation::noise(noise, format!("{} {does}.", packet.src)),
-        None => other_discovery(packet, udp),
+        Some((noise, does)) => Explanation::noise(noise, format!("{} {does}.", case.who())),
+        None => other_discovery(case, udp),
     }
 }
 
@@ -107,16 +107,16 @@ const fn call(sport: u16, dport: u16) -> Option<(Noise, &'static str)> {
 }
 
 /// A datagram to everybody, for a program that is known by its port or not at all.
-fn other_discovery(packet: &Packet, udp: &Udp) -> Explanation {
-    let src = packet.src;
+fn other_discovery(case: &Case<'_>, udp: &Udp) -> Explanation {
+    let who = case.who();
     let reason = match services::shouted_for(udp.dport).or_else(|| services::shouted_for(udp.sport))
     {
         Some(what) => format!(
-            "{src} asks everybody on this network for {what}, to judge by port {}. Such programs and devices do so all the time.",
+            "{who} asks everybody on this network for {what}, to judge by port {}. Such programs and devices do so all the time.",
             udp.dport
         ),
         None => format!(
-            "{src} calls everybody on this network by {}. Programs that look for each other do so; a scanner would ask computers \
+            "{who} calls everybody on this network by {}. Programs that look for each other do so; a scanner would ask computers \
              one by one.",
             services::port(Protocol::UDP, udp.dport)
         ),

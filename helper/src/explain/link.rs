@@ -61,8 +61,6 @@ pub(super) fn frame(mac: Option<Mac>) -> Explanation {
     };
     Explanation::noise(
         Noise::Frame,
-        format!(
-            "This is {what}, neither IP nor ARP: it can reach no program of this computer that waits for connections."
-        ),
+        format!("This is {what}. It is neither IP nor ARP, so it is for no port of this computer."),
     )
 }

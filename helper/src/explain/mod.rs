@@ -205,6 +205,15 @@ impl Case<'_> {
                 })
     }
 
+    /// Who sent it.
+    fn who(&self) -> Cow<'static, str> {
+        if self.packet.src.is_unspecified() {
+            Cow::Borrowed("A device that has no address yet")
+        } else {
+            Cow::Owned(self.packet.src.to_string())
+        }
+    }
+
     /// Whom it is for.
     fn target(&self) -> Cow<'static, str> {
         if self.report.output.is_empty() {
@@ -347,6 +356,35 @@ mod tests {
             reason.contains("One such packet is no alert; three to different ports are."),
             "{reason}"
         );
+    }
+
+    #[test]
+    fn whatever_is_read_of_a_damaged_line_is_a_sentence() {
+        let mut explained = 0_u32;
+        for row in include_str!("../../../tests/data/lines/explained.tsv").lines() {
+            let line = row.split('\t').nth(3).unwrap();
+            for (at, _) in line.char_indices() {
+                let (head, tail) = line.split_at(at);
+                for damaged in [
+                    head.to_owned(),
+                    format!("{head}{}", &tail[1..]),
+                    format!("{head}9{}", &tail[1..]),
+                ] {
+                    let reason = match decode::log_line(damaged.as_bytes()) {
+                        Ok(report) => {
+                            explained += 1;
+                            explain(&report, &Neighbourhood::default()).reason
+                        }
+                        Err(error) => refused(error, damaged.as_bytes()),
+                    };
+                    assert!(
+                        (10..600).contains(&reason.len()) && reason.ends_with('.'),
+                        "{damaged}: {reason}"
+                    );
+                }
+            }
+        }
+        assert!(explained > 1000);
     }
 
     #[test]

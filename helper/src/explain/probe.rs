@@ -86,6 +86,11 @@ fn deed(case: &Case<'_>, probe: &Probe) -> String {
         Kind::SctpScan => {
             format!("sent a packet of SCTP to {port}, a protocol that hardly any desktop speaks.")
         }
+        Kind::IpProtocolScan if matches!(packet.protocol, Protocol::TCP | Protocol::UDP | Protocol::UDPLITE) => format!(
+            "sent {} to {} that ends before its ports, or whose ports the line does not tell.",
+            case.what(),
+            case.target()
+        ),
         Kind::IpProtocolScan => format!(
             "sent {} to {}. Port scanners find out so which protocols a computer speaks.",
             case.what(),

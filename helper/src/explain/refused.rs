@@ -7,10 +7,13 @@ use crate::decode;
 /// Names of programs are shown up to this length.
 const MAX_NAME: usize = 32;
 
+/// So much of a line is looked at: more than a record of the journal holds.
+const MAX_READ: usize = 64 * 1024;
+
 /// A sentence for a line that was refused.
 #[must_use]
 pub fn refused(error: decode::Error, line: &[u8]) -> String {
-    let text = String::from_utf8_lossy(line.get(..4096).unwrap_or(line));
+    let text = String::from_utf8_lossy(line.get(..MAX_READ).unwrap_or(line));
     let text = text.trim();
     if text.is_empty() {
         return "This line is empty.".to_owned();
@@ -18,7 +21,7 @@ pub fn refused(error: decode::Error, line: &[u8]) -> String {
     match error {
         decode::Error::NotKernel => match writer(text) {
             Some(name) if name == "kernel" => {
-                "This line says that the kernel wrote it, but nothing else in it looks so.".to_owned()
+                "This line claims to be the kernel's, but it is not written as the kernel's lines are: it is probably forged.".to_owned()
             }
             Some(name) => {
                 let quotes = if text.contains("SRC=") {
@@ -45,16 +48,19 @@ pub fn refused(error: decode::Error, line: &[u8]) -> String {
             "What stands before IN= is longer than any rule's prefix: the kernel did not write this line so.".to_owned()
         }
         decode::Error::Value(field) => format!(
-            "This looks like a line of a firewall, but {} has a value that the kernel cannot write there: it is damaged or forged.",
+            "This looks like a line of a firewall, but {} has an impossible value: it is damaged or forged.",
             field.trim_end_matches(['=', ':'])
         ),
         decode::Error::Missing(field) => format!(
-            "This looks like a line of a firewall, but {} is missing where the kernel writes it: it is cut off, damaged or forged.",
+            "This looks like a line of a firewall, but {} is missing where it always stands: it is cut off, damaged or forged.",
             field.trim_end_matches(['=', ':'])
         ),
         decode::Error::MartianFrame => {
             "The kernel wrote this line behind that of a martian packet: the first bytes of its frame. The line before tells whose it was."
                 .to_owned()
+        }
+        decode::Error::Short => {
+            "A firewall wrote this line about a packet that ends within its first header: there is nothing to tell of it.".to_owned()
         }
         decode::Error::Trailing => {
             "This looks like a line of a firewall, but more stands behind the packet than the kernel writes: it is damaged or forged."
@@ -71,11 +77,16 @@ fn writer(text: &str) -> Option<String> {
         struct Record {
             #[serde(rename = "SYSLOG_IDENTIFIER")]
             identifier: Option<String>,
+            #[serde(rename = "_TRANSPORT")]
+            transport: Option<String>,
             #[serde(rename = "_COMM")]
             command: Option<String>,
         }
         let record: Record = serde_json::from_str(text).ok()?;
-        record.identifier.or(record.command)?
+        // The journal knows the command; its name for syslog the program chose itself.
+        let kernels = record.transport.as_deref() == Some("kernel");
+        let chosen = record.identifier.filter(|name| kernels || name != "kernel");
+        chosen.or(record.command)?
     } else {
         let mut words = text.split_ascii_whitespace();
         // A stamp of one word (ISO 8601) or of three (`Nov 22 01:10:00`), and the host.

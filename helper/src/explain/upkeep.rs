@@ -15,9 +15,9 @@ pub(super) fn explain(case: &Case<'_>) -> Option<Explanation> {
     let packet = case.packet;
     match &packet.transport {
         Transport::Udp(udp) => dhcp(packet, udp.sport, udp.dport),
-        Transport::Icmp(icmp) if packet.protocol == Protocol::ICMPV6 => ipv6(packet, icmp),
+        Transport::Icmp(icmp) if packet.protocol == Protocol::ICMPV6 => ipv6(case, icmp),
         Transport::Icmp(icmp) => ipv4(packet, icmp),
-        _ if packet.protocol == Protocol::IGMP => Some(igmp(packet)),
+        _ if packet.protocol == Protocol::IGMP => Some(igmp(case)),
         _ => None,
     }
 }
@@ -51,20 +51,20 @@ const fn is_link_local(address: IpAddr) -> bool {
     matches!(address, IpAddr::V6(v6) if v6.is_unicast_link_local())
 }
 
-fn igmp(packet: &Packet) -> Explanation {
-    let Packet { src, dst, .. } = packet;
+fn igmp(case: &Case<'_>) -> Explanation {
+    let (who, dst) = (case.who(), &case.packet.dst);
     let asks = *dst == IpAddr::from([224, 0, 0, 1]);
     let reason = if asks {
         format!(
-            "{src} asks which computers of this network listen to group messages (IGMP). Routers and switches ask every minute or two."
+            "{who} asks which computers of this network listen to group messages (IGMP). Routers and switches ask every minute or two."
         )
     } else if dst.is_multicast() {
         format!(
-            "{src} says which group messages it listens to (IGMP, {dst}). Televisions, speakers and computers do so all the time."
+            "{who} says which group messages it listens to (IGMP, {dst}). Televisions, speakers and computers do so all the time."
         )
     } else {
         format!(
-            "{src} speaks of group messages to {dst} alone (IGMP). Only routers listen to that; this computer does not care."
+            "{who} speaks of group messages to {dst} alone (IGMP). Only routers listen to that; this computer does not care."
         )
     };
     Explanation::noise(Noise::Igmp, reason)
@@ -89,8 +89,8 @@ fn ipv4(packet: &Packet, icmp: &Icmp) -> Option<Explanation> {
     })
 }
 
-fn ipv6(packet: &Packet, icmp: &Icmp) -> Option<Explanation> {
-    let Packet { src, dst, ttl, .. } = packet;
+fn ipv6(case: &Case<'_>, icmp: &Icmp) -> Option<Explanation> {
+    let Packet { src, dst, ttl, .. } = case.packet;
     let (noise, does) = message(icmp.kind)?;
     if noise == Noise::NeighbourDiscovery && *ttl != ON_LINK {
         return Some(Explanation::noise(
@@ -101,12 +101,7 @@ fn ipv6(packet: &Packet, icmp: &Icmp) -> Option<Explanation> {
             ),
         ));
     }
-    let who = if src.is_unspecified() {
-        "A device that has no address yet".to_owned()
-    } else {
-        src.to_string()
-    };
-    Some(Explanation::noise(noise, format!("{who} {does}.")))
+    Some(Explanation::noise(noise, format!("{} {does}.", case.who())))
 }
 
 /// What a message of this type says (RFC 4861, RFC 4286, RFC 2710, RFC 3810).
