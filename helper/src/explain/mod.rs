@@ -2,7 +2,7 @@
 //!
 //! [`explain`] takes a [`Report`] and gives an [`Explanation`]: one word, its [`Class`], and a sentence or two. Whether a packet
 //! is harmless or a probe says [`detect::classify`](crate::detect::classify) alone; here it is put into words. What could
-//! not be read is explained by [`refused`], and [`Fields`] is a report as JSON shows it. A sentence claims only what the
+//! not be read is explained by [`refused()`], and [`Fields`] is a report as JSON shows it. A sentence claims only what the
 //! headers show; what is inferred is "probably" so.
 
 mod class;
