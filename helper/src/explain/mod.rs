@@ -1,7 +1,7 @@
 //! What a line tells of, and why it is nothing or something to fear, for somebody who knows nothing of networks.
 //!
 //! [`explain`] takes a [`Report`] and gives an [`Explanation`]: one word, its [`Class`], and a sentence or two. Whether a packet
-//! is harmless or a probe says [`detect::classify`](crate::detect::classify) alone; here it is put into words. What could
+//! is harmless or a probe says [`detect::classify`] alone; here it is put into words. What could
 //! not be read is explained by [`refused()`], and [`Fields`] is a report as JSON shows it. A sentence claims only what the
 //! headers show; what is inferred is "probably" so.
 
