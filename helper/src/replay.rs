@@ -5,13 +5,13 @@
 
 use std::collections::BTreeMap;
 
-use wallwatch_dbus::Alert;
+use wallwatch_dbus::{Alert, Verdict};
 
 use crate::{
     alert::{Change, REOPEN_WITHIN, UPDATE_INTERVAL},
-    decode::{self, Body, Report, Stamp},
+    decode::{self, Report, Stamp, verdict_of},
     detect,
-    event::{Event, Timestamp},
+    event::{Event, Prefix, Timestamp},
     neighbourhood::Neighbourhood,
     watcher::Watcher,
 };
@@ -89,6 +89,7 @@ pub struct Replay {
     /// The latest time that any line told.
     now: Timestamp,
     changes: Vec<Change>,
+    verdicts: Verdicts,
     waiting: Waiting,
     counts: Counts,
 }
@@ -109,6 +110,7 @@ impl Replay {
             boot,
             now: Timestamp(i64::MIN),
             changes: Vec::new(),
+            verdicts: Verdicts::default(),
             waiting: Waiting::default(),
             counts: Counts::default(),
         }
@@ -126,12 +128,16 @@ impl Replay {
     }
 
     /// Takes one more line as it was read.
+    #[expect(
+        clippy::needless_pass_by_value,
+        reason = "what is read is handed on and needed no more"
+    )]
     pub fn feed(&mut self, read: Result<Report, decode::Error>) {
-        self.feed_unit(Unit::Line, read);
+        self.feed_unit(Unit::Line, &read);
     }
 
     /// Takes one more line or frame as it was read.
-    pub fn feed_unit(&mut self, unit: Unit, read: Result<Report, decode::Error>) {
+    pub fn feed_unit(&mut self, unit: Unit, read: &Result<Report, decode::Error>) {
         let tally = match unit {
             Unit::Line => &mut self.counts.lines,
             Unit::Frame => &mut self.counts.frames,
@@ -140,17 +146,16 @@ impl Replay {
         let report = match read {
             Ok(report) => report,
             Err(reason) => {
-                *tally.refused.entry(reason).or_default() += 1;
+                *tally.refused.entry(*reason).or_default() += 1;
                 return;
             }
         };
         let time = self.time_of(report.stamp);
-        let is_packet = matches!(report.body, Body::Packet(_));
-        let is_outbound = report.outbound;
-        match report.into_event(time) {
+        let verdict = self.verdicts.of(&report.prefix);
+        match report.event(time, verdict) {
             Some(event) => self.observe(&event),
-            None if !is_packet => self.counts.others += 1,
-            None if is_outbound => self.counts.outbound += 1,
+            None if report.packet().is_none() => self.counts.others += 1,
+            None if report.outbound => self.counts.outbound += 1,
             None => self.counts.answers += 1,
         }
     }
@@ -194,6 +199,33 @@ impl Replay {
         self.watcher.tick(flushed, &mut self.changes);
         self.take_changes();
         self.waiting.alerts.into_values()
+    }
+}
+
+/// What the last prefix told: most lines of a log are of one rule.
+#[derive(Debug)]
+struct Verdicts {
+    prefix: Prefix,
+    verdict: Verdict,
+}
+
+impl Default for Verdicts {
+    fn default() -> Self {
+        Self {
+            prefix: Prefix::new(),
+            verdict: verdict_of(""),
+        }
+    }
+}
+
+impl Verdicts {
+    /// What the prefix tells of the packet's fate.
+    fn of(&mut self, prefix: &Prefix) -> Verdict {
+        if self.prefix != *prefix {
+            self.prefix = *prefix;
+            self.verdict = verdict_of(prefix);
+        }
+        self.verdict
     }
 }
 

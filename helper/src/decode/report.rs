@@ -149,11 +149,17 @@ impl Report {
     /// packet.
     #[must_use]
     pub fn into_event(self, time: Timestamp) -> Option<Event> {
-        let verdict = self.verdict();
-        match self.body {
+        self.event(time, self.verdict())
+    }
+
+    /// The same for a reader that knows already what the prefix tells.
+    #[must_use]
+    #[inline]
+    pub fn event(&self, time: Timestamp, verdict: Verdict) -> Option<Event> {
+        match &self.body {
             Body::Packet(packet) if !self.outbound && !self.answer => Some(Event {
                 time,
-                packet,
+                packet: packet.clone(),
                 verdict,
                 feed: self.feed,
                 trusted: self.trusted,

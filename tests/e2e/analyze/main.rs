@@ -1,6 +1,7 @@
 //! `wallwatchctl analyze` over the real program: logs and captures in, attacks out.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod capture;
 mod input;
 mod memory;
 mod output;

@@ -29,15 +29,6 @@ const BLOCK: usize = 1 << 16;
 /// What was read of a line or a frame.
 pub(super) type Outcome = Result<Report, decode::Error>;
 
-/// A line or a frame as it was read.
-#[derive(Debug)]
-pub(super) struct Item {
-    /// Line or frame.
-    pub(super) unit: Unit,
-    /// What it tells.
-    pub(super) read: Outcome,
-}
-
 /// Bytes that were read, of all inputs together.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Meter(Rc<Cell<u64>>);
@@ -84,9 +75,9 @@ pub(super) struct Input {
     pub(super) length: Option<u64>,
     /// When the machine started, for stamps that count from there.
     boot: Timestamp,
-    /// What was read and not handed on yet.
-    pub(super) pending: Option<Item>,
-    /// The time of what was read last, or of the last before it that told its time.
+    /// What was read last.
+    read: Option<Outcome>,
+    /// Its time, or that of the last before it that told one.
     pub(super) time: Option<Timestamp>,
     /// Why it could not be read to its end.
     pub(super) trouble: Option<Trouble>,
@@ -145,7 +136,7 @@ impl Input {
             is_gzip: false,
             length: is_regular.then_some(metadata.len()),
             boot: circumstances.boot,
-            pending: None,
+            read: None,
             time: None,
             trouble: None,
             cut: 0,
@@ -226,43 +217,54 @@ impl Input {
         }
     }
 
-    /// The next line or frame; `None` behind the last that can be read.
-    pub(super) fn read(&mut self) -> Option<Item> {
-        let (unit, read) = match &mut self.content {
-            Content::Lines(reader, lines) => {
-                let read = reader.next().map(|line| line.map(|line| lines.read(line)));
-                (Unit::Line, read.map_err(|error| self.failed(&error)))
-            }
-            Content::Frames(capture) => {
-                let read = capture.next();
-                (
-                    Unit::Frame,
-                    read.map_err(|error| self.capture_failed(&error)),
-                )
-            }
-            Content::Nothing => return None,
+    /// What was read last: lent where it lies, because it is large.
+    pub(super) fn item(&self) -> Option<(Unit, &Outcome)> {
+        let unit = match self.content {
+            Content::Frames(_) => Unit::Frame,
+            Content::Lines(..) | Content::Nothing => Unit::Line,
         };
-        let read = match read {
-            Ok(Some(read)) => read,
-            Ok(None) => return self.end(None),
-            Err(trouble) => return self.end(Some(trouble)),
+        self.read.as_ref().map(|read| (unit, read))
+    }
+
+    /// Reads the next line or frame; false behind the last that can be read.
+    pub(super) fn advance(&mut self) -> bool {
+        let trouble = match &mut self.content {
+            Content::Lines(reader, lines) => match reader.next() {
+                Ok(line) => {
+                    self.read = line.map(|line| lines.read(line));
+                    None
+                }
+                Err(error) => Some(self.failed(&error)),
+            },
+            Content::Frames(capture) => match capture.next() {
+                Ok(read) => {
+                    self.read = read;
+                    None
+                }
+                Err(error) => Some(self.capture_failed(&error)),
+            },
+            Content::Nothing => return false,
         };
-        if let Ok(report) = &read {
+        if trouble.is_some() || self.read.is_none() {
+            self.end(trouble);
+            return false;
+        }
+        if let Some(Ok(report)) = &self.read {
             self.time = self.time_of(report.stamp).or(self.time);
         }
-        Some(Item { unit, read })
+        true
     }
 
     /// Nothing more is read of it, and its buffers are given back.
-    fn end(&mut self, trouble: Option<Trouble>) -> Option<Item> {
+    fn end(&mut self, trouble: Option<Trouble>) {
         if let Content::Lines(reader, _) = &self.content {
             self.cut = reader.cut();
         }
         self.content = Content::Nothing;
+        self.read = None;
         if trouble.is_some() {
             self.trouble = trouble;
         }
-        None
     }
 
     /// When something was written, as far as it tells.

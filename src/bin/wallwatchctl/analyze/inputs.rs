@@ -2,10 +2,10 @@
 
 use std::path::PathBuf;
 
-use wallwatch_helper::event::Timestamp;
+use wallwatch_helper::{event::Timestamp, replay::Unit};
 
 use super::{
-    input::{Circumstances, Input, Item, is_stdin},
+    input::{Circumstances, Input, Outcome, is_stdin},
     trouble::Trouble,
 };
 
@@ -45,7 +45,7 @@ impl Inputs {
         let is_alone = inputs.len() == 1;
         if !is_alone {
             for input in &mut inputs {
-                input.pending = input.read();
+                input.advance();
             }
         }
         let inputs = Self {
@@ -67,25 +67,30 @@ impl Inputs {
     }
 
     /// What was written first among the next of each.
-    pub(super) fn next(&mut self) -> Option<Item> {
+    pub(super) fn next(&mut self) -> Option<(Unit, &Outcome)> {
+        let current = self.step()?;
+        self.each.get(current)?.item()
+    }
+
+    /// Goes on by one; says whose line is the next.
+    fn step(&mut self) -> Option<usize> {
         if let Some(current) = self.current
             && let Some(input) = self.each.get_mut(current)
+            && input.advance()
+            && self
+                .bound
+                .is_none_or(|bound| (input.time, current) <= bound)
         {
-            let item = input.read();
-            let place = (input.time, current);
-            if item.is_some() && self.bound.is_none_or(|bound| place <= bound) {
-                return item;
-            }
-            input.pending = item;
+            return self.current;
         }
         self.switch()
     }
 
     /// Goes over to the input whose next line is the first.
-    fn switch(&mut self) -> Option<Item> {
+    fn switch(&mut self) -> Option<usize> {
         let mut places: (Option<Place>, Option<Place>) = (None, None);
         for (index, input) in self.each.iter().enumerate() {
-            if input.pending.is_some() {
+            if input.item().is_some() {
                 let place = (input.time, index);
                 if places.0.is_none_or(|first| place < first) {
                     places = (Some(place), places.0);
@@ -94,9 +99,9 @@ impl Inputs {
                 }
             }
         }
-        let (_, first) = places.0?;
-        (self.current, self.bound) = (Some(first), places.1);
-        self.each.get_mut(first)?.pending.take()
+        self.current = places.0.map(|(_, first)| first);
+        self.bound = places.1;
+        self.current
     }
 
     /// Lines that were cut.

@@ -24,12 +24,17 @@ use std::{
 
 use wallwatch_dbus::Severity;
 use wallwatch_helper::{
-    clock, config::Config, decode::dress::Reference, detect, event::Timestamp,
-    neighbourhood::Neighbourhood, replay::Replay,
+    clock,
+    config::Config,
+    decode::dress::Reference,
+    detect,
+    event::Timestamp,
+    neighbourhood::Neighbourhood,
+    replay::{Replay, Unit},
 };
 
 use self::{
-    input::{Circumstances, Item, Meter},
+    input::{Circumstances, Meter, Outcome},
     inputs::Inputs,
     progress::Progress,
     sheet::{Form, Sheet},
@@ -145,11 +150,11 @@ impl Work {
     /// Reads everything that there is.
     fn read(&mut self, meter: &Meter) -> Result<(), Error> {
         let mut unlooked = 0;
-        while let Some(item) = self.inputs.next() {
+        while let Some((unit, read)) = self.inputs.next() {
+            self.replay.feed_unit(unit, read);
             if let Some(beside) = &mut self.beside {
-                beside.feed(&item);
+                beside.feed(unit, read);
             }
-            self.replay.feed_unit(item.unit, item.read);
             while let Some(alert) = self.replay.next_final() {
                 self.sheet.add(&alert)?;
             }
@@ -196,8 +201,8 @@ impl Beside {
         Self { replay, alerts: 0 }
     }
 
-    fn feed(&mut self, item: &Item) {
-        self.replay.feed_unit(item.unit, item.read.clone());
+    fn feed(&mut self, unit: Unit, read: &Outcome) {
+        self.replay.feed_unit(unit, read);
         while self.replay.next_final().is_some() {
             self.alerts += 1;
         }

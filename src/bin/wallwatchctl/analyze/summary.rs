@@ -251,15 +251,16 @@ fn packets(counts: &Counts) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some((first, last)) = counts.span {
         lines.push(format!(
-            "From {} to {} ({}).",
+            "From {} to {}: {}.",
             text::date_time(first.0),
             text::date_time(last.0),
             text::span(last.since(first))
         ));
         lines.push(format!(
-            "{} came in; {} harmless, each by itself.",
+            "{} came in; {} of them {} harmless.",
             count(counts.events, "packet", "packets"),
-            count(counts.harmless, "was", "were")
+            number(counts.harmless),
+            if counts.harmless == 1 { "was" } else { "were" }
         ));
     }
     for (n, one, many) in [

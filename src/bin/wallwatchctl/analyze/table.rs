@@ -24,8 +24,12 @@ const VERDICT: usize = 6;
 const TOOL: usize = 3;
 /// and what does not fit of this one.
 const PORTS: usize = 7;
-/// But so much of it is shown.
+/// But so much of it is shown,
 const LEAST_PORTS: usize = 12;
+/// and no more than this: all ports are in the JSON.
+const MOST_PORTS: usize = 60;
+/// More ports than these are counted for the reader.
+const MANY_PORTS: u64 = 5;
 /// The widths of the columns are those of so many alerts.
 const MEASURED: usize = 200;
 
@@ -96,8 +100,9 @@ impl Table {
                 *width = 0;
             }
         }
+        let ports = widths[PORTS].min(MOST_PORTS);
+        widths[PORTS] = ports;
         if let Some(terminal) = self.look.width {
-            let ports = widths[PORTS];
             widths[PORTS] = ports.min(LEAST_PORTS);
             if total(&widths) > terminal {
                 self.short = true;
@@ -121,10 +126,8 @@ impl Table {
             let time = &mut row[FIRST_SEEN].text;
             *time = time.get(SHORT_TIME).unwrap_or_default().to_owned();
         }
-        if self.look.width.is_some() {
-            let ports = &mut row[PORTS].text;
-            *ports = cut(ports, widths[PORTS]);
-        }
+        let ports = &mut row[PORTS].text;
+        *ports = cut(ports, widths[PORTS]);
         push(
             out,
             &columns::line(&COLUMNS, &widths, &row, self.look.colour),
@@ -146,8 +149,18 @@ fn cells(alert: &Alert) -> [Cell; 8] {
         Cell::plain(text::who(alert)),
         Cell::plain(text::number(alert.packets)),
         Cell::plain(text::sanitize(&alert.verdict)),
-        Cell::plain(text::sanitize(&alert.ports)),
+        Cell::plain(ports(alert)),
     ]
+}
+
+/// The ports, behind their number where that is not seen at once.
+fn ports(alert: &Alert) -> String {
+    let ports = text::sanitize(&alert.ports);
+    if alert.port_count > MANY_PORTS {
+        format!("{}: {ports}", text::number(alert.port_count))
+    } else {
+        ports.into_owned()
+    }
 }
 
 /// A list of ports, cut between two of them where it is too long.
@@ -177,6 +190,7 @@ mod tests {
             severity: 3,
             sources: vec![source.to_owned()],
             source_count: 1,
+            port_count: 20,
             ports: (1..=20)
                 .map(|n| (n * 100).to_string())
                 .collect::<Vec<_>>()
@@ -228,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn what_goes_elsewhere_is_whole_and_stands_in_columns() {
+    fn what_goes_elsewhere_stands_in_columns_too() {
         let lines = table(
             None,
             &["2001:db8:1234:5678:9abc:def0:1234:5678", "203.0.113.9"],
@@ -236,7 +250,7 @@ mod tests {
         let at = lines[0].find("PACKETS").unwrap() + "PACKETS".len();
         for line in &lines[1..] {
             assert!(
-                line[..at].ends_with(" 1,234") && line.ends_with(",2000"),
+                line[..at].ends_with(" 1,234") && line.ends_with(",1200,\u{2026}"),
                 "{line}"
             );
         }

@@ -1,0 +1,150 @@
+//! Captures: pcap and pcapng, from files and standard input, whole and cut off.
+
+use std::{fs, net::Ipv4Addr};
+
+use wallwatch_test_support::TempDir;
+
+use super::{analyzed, attack, gzip, piped};
+
+/// 2026-11-22 01:00 UTC.
+const START: u32 = 1_795_309_200;
+/// Frames are bare IP packets (`LINKTYPE_RAW`).
+const RAW: u32 = 101;
+
+/// A segment without flags, so that nobody takes it for an honest one.
+fn packet(src: Ipv4Addr, dport: u16) -> Vec<u8> {
+    let mut packet = vec![0x45, 0, 0, 40, 0, 1, 0, 0, 52, 6, 0, 0];
+    packet.extend(src.octets());
+    packet.extend([192, 0, 2, 2]);
+    packet.extend(50_000_u16.to_be_bytes());
+    packet.extend(dport.to_be_bytes());
+    packet.extend([0, 0, 0, 0, 0, 0, 0, 0, 0x50, 0, 4, 0, 0, 0, 0, 0]);
+    packet
+}
+
+fn words(numbers: &[u32]) -> Vec<u8> {
+    numbers
+        .iter()
+        .flat_map(|number| number.to_le_bytes())
+        .collect()
+}
+
+fn packets() -> Vec<Vec<u8>> {
+    (1..=10)
+        .map(|port| packet(Ipv4Addr::new(203, 0, 113, 9), port))
+        .collect()
+}
+
+/// A file of pcap (pcap-savefile(5)).
+fn pcap() -> Vec<u8> {
+    let mut file = words(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, 65535, RAW]);
+    for packet in packets() {
+        file.extend(words(&[START, 0, 40, 40]));
+        file.extend(packet);
+    }
+    file
+}
+
+/// A file of pcapng: section, interface and enhanced packets (draft-ietf-opsawg-pcapng).
+fn pcapng() -> Vec<u8> {
+    let mut file = words(&[0x0a0d_0d0a, 28, 0x1a2b_3c4d, 1, u32::MAX, u32::MAX, 28]);
+    file.extend(words(&[1, 20, RAW, 65535, 20]));
+    let micros = u64::from(START) * 1_000_000;
+    let (high, low) = (
+        u32::try_from(micros >> 32).unwrap(),
+        (micros & 0xffff_ffff) as u32,
+    );
+    for packet in packets() {
+        file.extend(words(&[6, 72, 0, high, low, 40, 40]));
+        file.extend(packet);
+        file.extend(words(&[72]));
+    }
+    file
+}
+
+#[test]
+fn captures_are_read_as_logs_are() {
+    let dir = TempDir::new();
+    for (name, bytes) in [("pcap", pcap()), ("pcapng", pcapng())] {
+        let zipped = gzip(&bytes);
+        for bytes in [bytes, zipped] {
+            let file = dir.write("kern.log", &bytes);
+            for said in [
+                piped(&["--json"], &bytes).good(),
+                analyzed(&["--json".into(), file]).good(),
+            ] {
+                assert_eq!(said.sources(), ["203.0.113.9"], "{name}");
+                let alert = &said.alerts()[0];
+                assert_eq!(alert["kind"], "tcp-null-scan");
+                assert_eq!(alert["ports"], "1-10");
+                assert_eq!(
+                    alert["trusted"], true,
+                    "only who may capture writes such a file"
+                );
+                assert_eq!(alert["first_seen"], i64::from(START) * 1_000_000);
+            }
+            let said = piped(&[], &bytes).good();
+            said.has(&["\n0 of 10 frames were not firewall events.\n"]);
+            assert!(!said.stdout.contains("lines"), "{}", said.stdout);
+        }
+    }
+}
+
+#[test]
+fn a_capture_and_a_log_are_merged() {
+    let dir = TempDir::new();
+    let capture = dir.write("capture", pcap());
+    let log = dir.write(
+        "log",
+        attack("00:30:00", "203.0.113.1") + &attack("01:30:00", "203.0.113.2"),
+    );
+    let said = analyzed(&["--json".into(), capture.clone(), log.clone()]).good();
+    assert_eq!(
+        said.sources(),
+        ["203.0.113.1", "203.0.113.9", "203.0.113.2"]
+    );
+    analyzed(&[capture, log]).good().has(&[
+        "\n0 of 6 lines were not firewall events.\n",
+        "\n0 of 10 frames were not firewall events.\n",
+    ]);
+}
+
+#[test]
+fn of_a_capture_that_is_cut_off_the_rest_is_read() {
+    let dir = TempDir::new();
+    for bytes in [pcap(), pcapng()] {
+        let file = dir.write("cut", &bytes[..bytes.len() - 10]);
+        let said = analyzed(&[&file]);
+        assert_eq!(said.code, Some(0), "{said:?}");
+        assert_eq!(
+            said.stderr,
+            format!(
+                "wallwatchctl: {}: the capture ends inside a frame; 9 were read before. What there is was looked at\n",
+                file.display()
+            )
+        );
+        said.has(&["203.0.113.9", "\n0 of 9 frames were not firewall events.\n"]);
+    }
+}
+
+#[test]
+fn a_capture_that_is_none_behind_its_mark_is_refused() {
+    let dir = TempDir::new();
+    let mut unknown = pcap();
+    unknown[20..24].copy_from_slice(&147_u32.to_le_bytes());
+    for bytes in [unknown, pcap()[..10].to_vec()] {
+        let file = dir.path().join("bad");
+        fs::write(&file, bytes).unwrap();
+        let said = analyzed(&[&file]);
+        assert_eq!(
+            (said.code, said.stdout.as_str(), said.stderr.lines().count()),
+            (Some(1), "", 1),
+            "{said:?}"
+        );
+        assert!(
+            said.stderr.contains(file.to_str().unwrap()),
+            "{}",
+            said.stderr
+        );
+    }
+}
