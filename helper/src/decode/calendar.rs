@@ -47,14 +47,15 @@ pub(super) fn two_digits(tens: u8, units: u8) -> Option<i64> {
 pub(super) fn leading_number(text: &[u8]) -> Option<(i64, &[u8])> {
     let mut value = digit(*text.first()?)?;
     let mut rest = text.get(1..)?;
+    // Eighteen digits cannot overflow.
     for _ in 1..18 {
-        let Some((next, behind)) = rest.split_first() else {
+        let [next, behind @ ..] = rest else {
             break;
         };
         let Some(next) = digit(*next) else {
             return Some((value, rest));
         };
-        value = value.saturating_mul(10).saturating_add(next);
+        value = value.wrapping_mul(10).wrapping_add(next);
         rest = behind;
     }
     match rest.first() {
@@ -65,10 +66,16 @@ pub(super) fn leading_number(text: &[u8]) -> Option<(i64, &[u8])> {
 
 /// The digits behind a decimal point in microseconds, and the text behind; what is finer is left out.
 pub(super) fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
+    if let Some((six, rest)) = text.split_first_chunk::<6>()
+        && let Some(micros) = six_digits(*six)
+        && !rest.first().is_some_and(u8::is_ascii_digit)
+    {
+        return Some((micros, rest));
+    }
+    digit(*text.first()?)?;
     let mut micros = 0_i64;
     let mut worth = Timestamp::SECOND;
     let mut rest = text;
-    digit(*rest.first()?)?;
     // Nanoseconds are the finest that anybody writes.
     for _ in 0..9 {
         let Some((value, behind)) = rest
@@ -78,29 +85,28 @@ pub(super) fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
             break;
         };
         worth = worth.wrapping_div(10);
-        micros = micros.saturating_add(value.saturating_mul(worth));
+        micros = micros.wrapping_add(value.wrapping_mul(worth));
         rest = behind;
     }
     Some((micros, rest))
 }
 
+/// The value of six digits.
+fn six_digits(digits: [u8; 6]) -> Option<i64> {
+    let mut value = 0_i64;
+    let mut sound = true;
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        sound &= digit < 10;
+        value = value.wrapping_mul(10).wrapping_add(digit.into());
+    }
+    sound.then_some(value)
+}
+
 /// `01:10:00`, with or without a fraction behind a point or a comma, in microseconds of the day; and the text behind.
 pub(super) fn clock(text: &[u8]) -> Option<(i64, &[u8])> {
-    let [h1, h2, b':', m1, m2, b':', s1, s2, rest @ ..] = text else {
-        return None;
-    };
-    let hours = two_digits(*h1, *h2)?;
-    let minutes = two_digits(*m1, *m2)?;
-    let seconds = two_digits(*s1, *s2)?;
-    // A leap second is 60.
-    if hours > 23 || minutes > 59 || seconds > 60 {
-        return None;
-    }
-    let micros = hours
-        .wrapping_mul(3600)
-        .wrapping_add(minutes.wrapping_mul(60))
-        .wrapping_add(seconds)
-        .wrapping_mul(Timestamp::SECOND);
+    let (clock, rest) = text.split_first_chunk()?;
+    let micros = seconds_of_day(*clock)?.wrapping_mul(Timestamp::SECOND);
     match rest {
         [b'.' | b',', behind @ ..] => {
             let (part, rest) = fraction(behind)?;
@@ -108,6 +114,27 @@ pub(super) fn clock(text: &[u8]) -> Option<(i64, &[u8])> {
         }
         _ => Some((micros, rest)),
     }
+}
+
+/// `01:10:00` in seconds; its eight bytes are looked at as one number.
+fn seconds_of_day(clock: [u8; 8]) -> Option<i64> {
+    // Digits become their values and colons 0.
+    let values = u64::from_be_bytes(clock) ^ u64::from_be_bytes(*b"00:00:00");
+    // Of a byte that is none of these the highest bit is set, or becomes so: 9 and 0x76 are 0x7f, and so are 0 and 0x7f.
+    let over = values.wrapping_add(0x7676_7f76_767f_7676);
+    if (values | over) & 0x8080_8080_8080_8080 != 0 {
+        return None;
+    }
+    let [h1, h2, _, m1, m2, _, s1, s2] = values.to_be_bytes().map(i64::from);
+    let two = |tens: i64, units: i64| tens.wrapping_mul(10).wrapping_add(units);
+    let (hours, minutes, seconds) = (two(h1, h2), two(m1, m2), two(s1, s2));
+    // A leap second is 60.
+    (hours < 24 && minutes < 60 && seconds <= 60).then(|| {
+        hours
+            .wrapping_mul(3600)
+            .wrapping_add(minutes.wrapping_mul(60))
+            .wrapping_add(seconds)
+    })
 }
 
 /// `Z`, `+01:00`, `-0330` or `+01` in seconds, and the text behind.

@@ -25,8 +25,8 @@ pub(super) struct Dates {
     latest: Timestamp,
     /// The first year to try for a stamp without one.
     year: i64,
-    /// The last day without a year, and the second at which it began by the local clock.
-    day: ([u8; 6], i64),
+    /// The last day without a year, and when it began.
+    day: ([u8; 6], Timestamp),
     /// The last date, and the second at which it began by its own clock.
     date: ([u8; 10], i64),
     /// While the local clock had one offset.
@@ -44,7 +44,7 @@ impl Dates {
             // Local clocks may be in the next year already.
             year: calendar::year_of(days).map_or(1970, |year| year.saturating_add(1)),
             // No month has this name.
-            day: ([0; 6], 0),
+            day: ([0; 6], Timestamp(0)),
             date: (*b"1970-01-01", 0),
         }
     }
@@ -58,13 +58,13 @@ impl Dates {
         let key = [*m1, *m2, *m3, b' ', *d1, *d2];
         if self.day.0 == key {
             let (micros, rest) = clock(rest)?;
-            return Some((self.instant(self.day.1, micros), rest));
+            return Some((self.day.1.plus(micros), rest));
         }
         let month = month_of([*m1, *m2, *m3])?;
         let tens = if *d1 == b' ' { b'0' } else { *d1 };
         let day = two_digits(tens, *d2)?;
         let (micros, rest) = clock(rest)?;
-        // A day that the latest moment lies in is this year's at one hour and last year's at another: it is not kept.
+        // A day that the latest moment lies in is this year's at one hour and last year's at another.
         let mut torn = false;
         // The 29th of February may be eight years back, over 1900 or 2100.
         for back in 0..=9 {
@@ -72,12 +72,16 @@ impl Dates {
                 continue;
             };
             let midnight = days.saturating_mul(DAY);
+            let (begin, end) = (
+                self.instant(midnight, 0),
+                self.instant(midnight.saturating_add(DAY), 0),
+            );
             let time = self.instant(midnight, micros);
-            torn |= self.instant(midnight, 0) <= self.latest
-                && self.instant(midnight.saturating_add(DAY), 0) > self.latest;
+            torn |= begin <= self.latest && end > self.latest;
             if time <= self.latest {
-                if !torn {
-                    self.day = (key, midnight);
+                // Neither is a day kept on which the clocks were changed.
+                if !torn && end.since(begin) == DAY.saturating_mul(Timestamp::SECOND) {
+                    self.day = (key, begin);
                 }
                 return Some((time, rest));
             }

@@ -221,11 +221,12 @@ fn tagged(stamp: Stamp, text: &[u8], other: Writer) -> Undressed<'_> {
 
 /// The name or address of a host, and the text behind the blank. What ends like a tag is none.
 fn host(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let (name, rest) = word(text)?;
-    let valid = name
-        .iter()
-        .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b':'));
-    (valid && name.last() != Some(&b':')).then_some((name, rest))
+    let valid =
+        |byte: &u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b':' | b'-' | b'.' | b'_');
+    let len = text.iter().position(|byte| !valid(byte))?;
+    let (name, rest) = text.split_at_checked(len)?;
+    let rest = rest.strip_prefix(b" ")?;
+    (!matches!(name, [] | [.., b':'])).then_some((name, rest))
 }
 
 /// The text up to a blank, and what is behind it.

@@ -33,32 +33,28 @@ impl Lines {
             return self.object(line);
         }
         let undressed = undress(line, &mut self.dates)?;
-        let mut report = match undressed.writer {
-            Writer::Program => return Err(Error::NotKernel),
-            Writer::Untagged => of_ulogd(undressed.message)?,
-            Writer::Record => Report {
-                feed: Feed::Kmsg,
-                trusted: true,
-                ..log_line(&kmsg::unescaped(undressed.message))?
-            },
-            Writer::Kernel => {
-                let report = log_line(undressed.message)?;
-                if quotes_header(&report.prefix) {
-                    return Err(Error::Merged);
-                }
-                report
-            }
-            Writer::Unnamed => {
-                let report = log_line(undressed.message)
-                    .map_err(|error| of_unknown_dress(undressed, error))?;
-                if quotes_header(&report.prefix) || names_program(&report.prefix) {
-                    return Err(Error::NotKernel);
-                }
-                report
-            }
+        // The report is large: it stays where it was made.
+        let mut read = match undressed.writer {
+            Writer::Program => Err(Error::NotKernel),
+            Writer::Untagged => emulated_line(undressed.message),
+            Writer::Record => log_line(&kmsg::unescaped(undressed.message)),
+            Writer::Kernel | Writer::Unnamed => log_line(undressed.message),
         };
-        report.stamp = undressed.stamp;
-        Ok(report)
+        let refused = match &mut read {
+            Ok(report) => {
+                report.stamp = undressed.stamp;
+                if undressed.writer == Writer::Record {
+                    report.feed = Feed::Kmsg;
+                    report.trusted = true;
+                }
+                foreign(undressed.writer, &report.prefix)
+            }
+            Err(error) => Some(reason(&undressed, *error)),
+        };
+        if let Some(error) = refused {
+            read = Err(error);
+        }
+        read
     }
 
     /// Reads a JSON object: the journal's or ulogd's.
@@ -76,34 +72,38 @@ fn without_end(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
-/// Why a line without a stamp is refused: a header within, before the only packet, is its own, of a dress not known.
-fn of_unknown_dress(undressed: Undressed<'_>, error: Error) -> Error {
-    let packets = || memchr::memmem::find_iter(undressed.message, b" OUT=").count();
-    if error == Error::Merged && undressed.stamp == Stamp::None && packets() < 2 {
-        Error::NotKernel
-    } else {
-        error
+/// Why a text that reads as a packet is another's, by what its prefix holds.
+fn foreign(writer: Writer, prefix: &str) -> Option<Error> {
+    match writer {
+        Writer::Record => None,
+        Writer::Kernel => quotes_header(prefix).then_some(Error::Merged),
+        _ => (quotes_header(prefix) || names_program(prefix)).then_some(Error::NotKernel),
     }
 }
 
-/// Reads what ulogd wrote, whose lines have no tag. So have those of nobody: whatever else stands there a program wrote.
-fn of_ulogd(message: &[u8]) -> Result<Report, Error> {
-    let report = emulated_line(message).map_err(|error| match error {
-        Error::NotFirewall => Error::NotKernel,
-        // The kernel's own manner without the kernel's tag.
-        _ if memchr::memmem::find(message, b" TOS=0x").is_some() => Error::NotKernel,
+/// Why a text is no packet, with what is known of who wrote it.
+fn reason(undressed: &Undressed<'_>, error: Error) -> Error {
+    let has = |part: &[u8]| memchr::memmem::find(undressed.message, part).is_some();
+    match (undressed.writer, error) {
+        // Who writes no tag is ulogd, and it writes nothing else than packets, not in the kernel's own manner.
+        (Writer::Untagged, Error::NotFirewall) => Error::NotKernel,
+        (Writer::Untagged, _) if has(b" TOS=0x") => Error::NotKernel,
+        // A header within, before the only packet, is the line's own, of a dress not known.
+        (Writer::Unnamed, Error::Merged) if undressed.stamp == Stamp::None => {
+            let packets = memchr::memmem::find_iter(undressed.message, b" OUT=").count();
+            if packets < 2 { Error::NotKernel } else { error }
+        }
         _ => error,
-    })?;
-    if quotes_header(&report.prefix) || names_program(&report.prefix) {
-        return Err(Error::NotKernel);
     }
-    Ok(report)
 }
 
 /// Does a prefix hold what can only be another line's header: a time of day, or the kernel's tag?
 fn quotes_header(prefix: &str) -> bool {
     let bytes = prefix.as_bytes();
-    memchr::memchr_iter(b':', bytes).any(|at| {
+    bytes.iter().enumerate().any(|(at, byte)| {
+        if *byte != b':' {
+            return false;
+        }
         let Some((before, behind)) = bytes.split_at_checked(at) else {
             return false;
         };
@@ -119,13 +119,12 @@ fn quotes_header(prefix: &str) -> bool {
 
 /// Is the first word of a prefix a program's tag, `name[123]:`, or the second behind a host?
 fn names_program(prefix: &str) -> bool {
-    prefix.contains("]:")
-        && prefix.split(' ').take(2).any(|word| {
-            let pid = word
-                .strip_suffix("]:")
-                .and_then(|word| word.split_once('['));
-            pid.is_some_and(|(name, pid)| {
-                !name.is_empty() && !pid.is_empty() && pid.bytes().all(|byte| byte.is_ascii_digit())
-            })
-        })
+    let mut words = prefix.as_bytes().split(|byte| *byte == b' ');
+    words.by_ref().take(2).any(|word| {
+        let tag = word.strip_suffix(b"]:").unwrap_or_default();
+        let digits = tag.iter().rev().take_while(|byte| byte.is_ascii_digit());
+        let digits = digits.count();
+        let named = tag.len().checked_sub(digits).and_then(|len| tag.get(..len));
+        digits > 0 && named.is_some_and(|named| matches!(named, [_, .., b'[']))
+    })
 }

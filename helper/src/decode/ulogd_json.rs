@@ -138,8 +138,7 @@ pub(super) fn object(line: &[u8], dates: &mut Dates) -> Result<Report, Error> {
         output,
         mac,
         owner: within(object.uid, "oob.uid")?.zip(within(object.gid, "oob.gid")?),
-        // Rules that set no mark leave 0.
-        mark: within(object.mark, "oob.mark")?.filter(|mark| *mark != 0),
+        mark: within(object.mark, "oob.mark")?,
         ..Report::bare(Feed::Ulogd, Body::Packet(packet))
     })
 }
