@@ -25,6 +25,10 @@ broken=0
 for target in "${targets[@]}"; do
     mkdir -p "$scratch/$target/"{corpus,found}
     cp "fuzz/seeds/$target/"* "$scratch/$target/corpus/"
+    # Where an input is a text of lines, each is an input of its own too: short ones are tried more often.
+    if [ "$target" = log_line ]; then
+        awk 1 "fuzz/seeds/$target/"* | split -l 1 -a 3 - "$scratch/$target/corpus/line_"
+    fi
     arguments=(-max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1)
     [ ! -f "fuzz/dictionaries/$target" ] || arguments+=(-dict="fuzz/dictionaries/$target")
     log=$scratch/$target/log

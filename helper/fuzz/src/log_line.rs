@@ -37,22 +37,24 @@ pub fn check(input: &[u8]) {
             (Ok(mut read), Ok(other)) => {
                 read.stamp = other.stamp;
                 assert_eq!(read, other);
-                sound::report(&read);
-                check_again(read);
+                sound(read);
             }
             (Err(reason), Err(other)) => {
                 assert!(!reason.to_string().is_empty() && !other.to_string().is_empty());
+                // What live sources know to be the kernel's or ulogd's, they read without a dress.
+                let bare = [decode::log_line(line), decode::emulated_line(line)];
+                bare.into_iter().flatten().for_each(sound);
             }
             // A date that never was on a clock of the other place.
-            (Ok(_), Err(_)) | (Err(_), Ok(_)) => {}
-        }
-        // What live sources know to be the kernel's or ulogd's, they read without a dress.
-        let bare = [decode::log_line(line), decode::emulated_line(line)];
-        for read in bare.into_iter().flatten() {
-            sound::report(&read);
-            check_again(read);
+            (Ok(read), Err(_)) | (Err(_), Ok(read)) => sound(read),
         }
     }
+}
+
+/// What was read holds together, and it is read again from what is written of it.
+fn sound(report: Report) {
+    sound::report(&report);
+    check_again(report);
 }
 
 /// Writes a report as a record of the kernel's log and reads that.

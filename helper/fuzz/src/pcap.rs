@@ -12,7 +12,7 @@ use super::sound;
 /// The least that a frame takes in a file: the header that stands before it in pcap, and a simple block of pcapng.
 const LEAST_FRAME: usize = 16;
 /// A reader that gives little at a time is only tried on inputs of so many bytes.
-const MOST_SLOWLY: usize = 2048;
+const MOST_SLOWLY: usize = 512;
 
 /// Reads the input; there are no more frames than fit, and whoever gives the bytes more slowly gets the same.
 pub fn check(input: &[u8]) {

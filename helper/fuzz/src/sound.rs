@@ -3,10 +3,12 @@
 use wallwatch_helper::{
     decode::{Body, Report},
     event::{Feed, Timestamp},
+    explain::explain,
+    neighbourhood::Neighbourhood,
     packet::{Icmp, IcmpDetail, Packet, Protocol, Quoted, Transport},
 };
 
-/// What a report says of itself agrees.
+/// What a report says of itself agrees, and it can be told in words.
 pub fn report(report: &Report) {
     let trimmed = report.prefix.as_bytes().trim_ascii();
     assert_eq!(report.prefix.as_bytes(), trimmed, "{report:?}");
@@ -30,6 +32,8 @@ pub fn report(report: &Report) {
         }
         Body::Arp(_) | Body::Frame => {}
     }
+    let explanation = explain(report, &Neighbourhood::default());
+    assert!(!explanation.reason.is_empty(), "{report:?}");
     let is_event = report.clone().into_event(Timestamp(0)).is_some();
     assert!(!is_event || report.packet().is_some() && !report.outbound);
 }
@@ -55,7 +59,7 @@ pub fn packet(packet: &Packet) {
         }
         Transport::Icmp(told) => {
             assert!([Protocol::ICMP, Protocol::ICMPV6].contains(&packet.protocol));
-            icmp(told, v6);
+            icmp(told, packet.protocol == Protocol::ICMPV6);
         }
         Transport::Ports { .. } => assert_eq!(packet.protocol, Protocol::SCTP),
         Transport::Ipsec { .. } => {

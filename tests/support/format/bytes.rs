@@ -94,7 +94,7 @@ fn transport(packet: &Packet) -> Vec<u8> {
             }
             bytes
         }
-        Transport::Icmp(told) => icmp(told, packet.src.is_ipv6()),
+        Transport::Icmp(told) => icmp(told, packet.protocol == Protocol::ICMPV6),
         // RFC 9260: verification tag and checksum.
         Transport::Ports { sport, dport } => [&ports(*sport, *dport)[..], &[0; 8]].concat(),
         Transport::Ipsec { spi } => ipsec(packet.protocol, *spi),
