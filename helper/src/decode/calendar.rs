@@ -92,7 +92,7 @@ pub(super) fn fraction(text: &[u8]) -> Option<(i64, &[u8])> {
 }
 
 /// The value of six digits.
-fn six_digits(digits: [u8; 6]) -> Option<i64> {
+pub(super) fn six_digits(digits: [u8; 6]) -> Option<i64> {
     let mut value = 0_i64;
     let mut sound = true;
     for byte in digits {

@@ -26,7 +26,7 @@ pub(super) struct Dates {
     /// The first year to try for a stamp without one.
     year: i64,
     /// The last day without a year, and when it began.
-    day: ([u8; 6], Timestamp),
+    day: ([u8; 7], Timestamp),
     /// The last date, and the second at which it began by its own clock.
     date: ([u8; 10], i64),
     /// While the local clock had one offset.
@@ -44,7 +44,7 @@ impl Dates {
             // Local clocks may be in the next year already.
             year: calendar::year_of(days).map_or(1970, |year| year.saturating_add(1)),
             // No month has this name.
-            day: ([0; 6], Timestamp(0)),
+            day: ([0; 7], Timestamp(0)),
             date: (*b"1970-01-01", 0),
         }
     }
@@ -52,14 +52,14 @@ impl Dates {
     /// `Nov 22 01:10:00`, with or without a fraction (RFC 3164 section 4.1.2), in the last year in which that was; and the
     /// text behind.
     pub(super) fn bsd<'a>(&mut self, text: &'a [u8]) -> Option<(Timestamp, &'a [u8])> {
-        let [m1, m2, m3, b' ', d1, d2, b' ', rest @ ..] = text else {
-            return None;
-        };
-        let key = [*m1, *m2, *m3, b' ', *d1, *d2];
-        if self.day.0 == key {
+        let (key, rest) = text.split_first_chunk()?;
+        if self.day.0 == *key {
             let (micros, rest) = clock(rest)?;
             return Some((self.day.1.plus(micros), rest));
         }
+        let [m1, m2, m3, b' ', d1, d2, b' '] = key else {
+            return None;
+        };
         let month = month_of([*m1, *m2, *m3])?;
         let tens = if *d1 == b' ' { b'0' } else { *d1 };
         let day = two_digits(tens, *d2)?;
@@ -81,7 +81,7 @@ impl Dates {
             if time <= self.latest {
                 // Neither is a day kept on which the clocks were changed.
                 if !torn && end.since(begin) == DAY.saturating_mul(Timestamp::SECOND) {
-                    self.day = (key, begin);
+                    self.day = (*key, begin);
                 }
                 return Some((time, rest));
             }

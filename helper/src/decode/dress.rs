@@ -3,7 +3,7 @@
 pub use super::dates::Reference;
 use super::{
     Error, Stamp,
-    calendar::{fraction, is_weekday, leading_number},
+    calendar::{fraction, is_weekday, leading_number, six_digits},
     dates::Dates,
     kmsg,
 };
@@ -40,32 +40,40 @@ pub(super) struct Undressed<'a> {
 
 /// Takes the dress off a line. One that names another facility than the kernel's is refused, whatever it quotes.
 pub(super) fn undress<'a>(line: &'a [u8], dates: &mut Dates) -> Result<Undressed<'a>, Error> {
-    if let Some((priority, rest)) = priority(line) {
-        if priority >> 3 != KERNEL {
-            return Err(Error::NotKernel);
+    let (facility, undressed) = match line {
+        [b'<', ..] => {
+            let Some((priority, rest)) = priority(line) else {
+                return Ok(headed(line, dates));
+            };
+            let undressed = match rest.strip_prefix(b"1 ") {
+                Some(rest) => rfc5424(rest, dates).ok_or(Error::NotKernel)?,
+                None => headed(rest, dates),
+            };
+            (priority >> 3, undressed)
         }
-        return match rest.strip_prefix(b"1 ") {
-            Some(rest) => rfc5424(rest, dates),
-            None => Ok(headed(rest, dates)),
-        };
+        [b'a'..=b'z', ..] => match decoded(line) {
+            Some((b"kern", rest)) => (KERNEL, headed(rest, dates)),
+            Some(_) => return Err(Error::NotKernel),
+            None => (KERNEL, headed(line, dates)),
+        },
+        [b'0'..=b'9', ..] => match kmsg::record(line) {
+            Some(record) => {
+                let undressed = Undressed {
+                    stamp: Stamp::Boot(record.micros),
+                    writer: Writer::Record,
+                    message: record.text,
+                };
+                (record.facility, undressed)
+            }
+            None => (KERNEL, numbered(line, dates)),
+        },
+        _ => (KERNEL, headed(line, dates)),
+    };
+    if facility == KERNEL {
+        Ok(undressed)
+    } else {
+        Err(Error::NotKernel)
     }
-    if let Some((facility, rest)) = decoded(line) {
-        if facility != b"kern" {
-            return Err(Error::NotKernel);
-        }
-        return Ok(headed(rest, dates));
-    }
-    if let Some(record) = kmsg::record(line) {
-        if record.facility != KERNEL {
-            return Err(Error::NotKernel);
-        }
-        return Ok(Undressed {
-            stamp: Stamp::Boot(record.micros),
-            writer: Writer::Record,
-            message: record.text,
-        });
-    }
-    Ok(headed(line, dates))
 }
 
 /// `<4>`: facility and severity (RFC 5424 section 6.2.1).
@@ -76,9 +84,6 @@ fn priority(line: &[u8]) -> Option<(i64, &[u8])> {
 
 /// `kern  :warn  : `, as `dmesg -x` writes facility and severity.
 fn decoded(line: &[u8]) -> Option<(&[u8], &[u8])> {
-    if !line.first()?.is_ascii_lowercase() {
-        return None;
-    }
     let (facility, rest) = padded_word(line)?;
     let (_severity, rest) = padded_word(rest)?;
     Some((facility, rest.strip_prefix(b" ")?))
@@ -94,22 +99,19 @@ fn padded_word(text: &[u8]) -> Option<(&[u8], &[u8])> {
 }
 
 /// `2026-11-22T01:10:00.1Z host kernel - - - text`, behind the version (RFC 5424 section 6).
-fn rfc5424<'a>(text: &'a [u8], dates: &mut Dates) -> Result<Undressed<'a>, Error> {
-    let mut read = || {
-        let (time, rest) = dates.iso(text)?;
-        let (_host, rest) = host(rest.strip_prefix(b" ")?)?;
-        let rest = rest.strip_prefix(b"kernel ")?;
-        let rest = rest
-            .strip_prefix(b"- ")
-            .or_else(|| rest.strip_prefix(b"0 "))?;
-        let (_id, rest) = word(rest)?;
-        let message = behind_structured_data(rest)?;
-        // A byte order mark says that the text is UTF-8; rsyslog keeps the blank of the old format besides its own.
-        let message = message.strip_prefix(b"\xef\xbb\xbf").unwrap_or(message);
-        let message = message.strip_prefix(b" ").unwrap_or(message);
-        Some(of_kernel(Stamp::Wall(time), message))
-    };
-    read().ok_or(Error::NotKernel)
+fn rfc5424<'a>(text: &'a [u8], dates: &mut Dates) -> Option<Undressed<'a>> {
+    let (time, rest) = dates.iso(text)?;
+    let (_host, rest) = host(rest.strip_prefix(b" ")?)?;
+    let rest = rest.strip_prefix(b"kernel ")?;
+    let rest = rest
+        .strip_prefix(b"- ")
+        .or_else(|| rest.strip_prefix(b"0 "))?;
+    let (_id, rest) = word(rest)?;
+    let message = behind_structured_data(rest)?;
+    // A byte order mark says that the text is UTF-8; rsyslog keeps the blank of the old format besides its own.
+    let message = message.strip_prefix(b"\xef\xbb\xbf").unwrap_or(message);
+    let message = message.strip_prefix(b" ").unwrap_or(message);
+    Some(of_kernel(Stamp::Wall(time), message))
 }
 
 /// The message behind `- ` or `[id name="value"] ` (RFC 5424 section 6.3).
@@ -251,15 +253,31 @@ fn behind_kernel_tag(text: &[u8]) -> Option<&[u8]> {
 
 /// A message of the kernel's, with or without its own stamp, which a header's is better than.
 fn of_kernel(stamp: Stamp, message: &[u8]) -> Undressed<'_> {
-    let message = match kernel_stamp(message) {
-        Some((_boot, rest)) => rest.strip_prefix(b" ").unwrap_or(rest),
-        None => message,
+    let behind = match message {
+        [b'[', ..] => {
+            behind_plain_stamp(message).or_else(|| kernel_stamp(message).map(|(_boot, rest)| rest))
+        }
+        _ => None,
     };
+    let message = behind.map_or(message, |rest| rest.strip_prefix(b" ").unwrap_or(rest));
     Undressed {
         stamp,
         writer: Writer::Kernel,
         message,
     }
+}
+
+/// What is behind `[  123.456789] `, the usual stamp of the kernel, which need not be read.
+fn behind_plain_stamp(message: &[u8]) -> Option<&[u8]> {
+    let (stamp, rest) = message.split_at_checked(memchr::memchr(b']', message)?)?;
+    let (seconds, [b'.', micros @ ..]) = stamp.strip_prefix(b"[")?.split_last_chunk::<7>()? else {
+        return None;
+    };
+    six_digits(*micros)?;
+    let seconds = behind_blanks(seconds);
+    let plain = !seconds.is_empty() && seconds.iter().all(u8::is_ascii_digit);
+    rest.get(1..)
+        .filter(|rest| plain && rest.first() == Some(&b' '))
 }
 
 /// A message of which nobody says whose it is.
