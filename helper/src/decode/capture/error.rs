@@ -36,7 +36,7 @@ pub enum CaptureError {
         frames: u64,
     },
     /// The file contradicts itself.
-    #[error("the capture is damaged ({what}); {frames} frames were read before")]
+    #[error("the capture is damaged ({what}); frames read before: {frames}")]
     Damaged {
         /// What is wrong.
         what: &'static str,

@@ -10,6 +10,8 @@ mod input;
 mod own;
 mod pcap;
 mod pcapng;
+#[cfg(test)]
+mod tests;
 
 use std::{collections::VecDeque, io::Read};
 
