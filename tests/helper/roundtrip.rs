@@ -15,7 +15,7 @@ use wallwatch_helper::{
         order::Order,
     },
     event::{Feed, Interface, Prefix, Timestamp},
-    packet::Packet,
+    packet::{Packet, Transport},
 };
 
 use format::{
@@ -71,6 +71,36 @@ fn cases(cases: u32) -> Config {
     }
 }
 
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    clippy::cast_sign_loss,
+    reason = "a part of a short length is one"
+)]
+fn place_in(len: usize, place: f64) -> usize {
+    (len as f64 * place) as usize
+}
+
+/// Is everything that the first packet tells also told by the second?
+fn tells_no_more(less: &Packet, packet: &Packet) -> bool {
+    fn within<T: PartialEq + Copy>(less: Option<T>, all: Option<T>) -> bool {
+        less.is_none() || less == all
+    }
+    let header = |packet: &Packet| (packet.src, packet.dst, packet.len, packet.ttl, packet.tos);
+    let quoted = |packet: &Packet| match &packet.transport {
+        Transport::Icmp(icmp) => icmp.quoted.map(|inner| (inner.src, inner.dst, inner.len)),
+        _ => None,
+    };
+    let flags = |packet: &Packet| packet.tcp().map(|tcp| tcp.flags);
+    header(less) == header(packet)
+        && within(less.sport(), packet.sport())
+        && within(less.dport(), packet.dport())
+        && within(less.fragment, packet.fragment)
+        && within(flags(less), flags(packet))
+        && within(quoted(less), quoted(packet))
+        && (less.ip_options.is_empty() || less.ip_options == packet.ip_options)
+}
+
 proptest! {
     #![proptest_config(cases(4096))]
 
@@ -83,6 +113,19 @@ proptest! {
     #[test]
     fn a_packet_of_bytes_is_the_packet_that_came(packet in random::packet(Told::Bytes)) {
         prop_assert_eq!(decode::ip_packet(&bytes::ip(&packet)), Ok(packet));
+    }
+
+    #[test]
+    fn a_packet_that_is_cut_tells_less_and_nothing_else(
+        packet in random::packet(Told::Bytes),
+        place in 0.0..1.0_f64,
+    ) {
+        let bytes = bytes::ip(&packet);
+        let (head, _) = bytes.split_at(place_in(bytes.len(), place));
+        match decode::ip_packet(head) {
+            Ok(less) => prop_assert!(tells_no_more(&less, &packet), "{:?}\n{:?}", less, packet),
+            Err(reason) => prop_assert_eq!(reason, decode::Error::Short),
+        }
     }
 }
 

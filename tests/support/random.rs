@@ -345,7 +345,12 @@ fn icmp(told: Told) -> impl Strategy<Value = Icmp> {
         });
     let other = (select(vec![9_u8, 10, 40, 42]), any::<u8>())
         .prop_map(|(kind, code)| bare_icmp(kind, code));
-    prop_oneof![3 => echo(0, 8), 4 => error, 1 => pointer, 1 => other]
+    // The kernel tells the identifiers of echoes alone (timestamps are 13 and 14).
+    let timestamp = echo(13, 14).prop_map(move |icmp| match told {
+        Told::Bytes => icmp,
+        Told::Line => bare_icmp(icmp.kind, icmp.code),
+    });
+    prop_oneof![3 => echo(0, 8), 4 => error, 1 => pointer, 1 => timestamp, 1 => other]
 }
 
 /// ICMPv6 (RFC 4443).

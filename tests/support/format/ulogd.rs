@@ -29,10 +29,8 @@ pub fn told(report: &Report, output: Output, time: Timestamp) -> Report {
         trusted: json,
         physical_input: Interface::new(),
         physical_output: Interface::new(),
-        mark: match (output, report.mark) {
-            (Output::Emulated, mark) => Some(mark.unwrap_or_default()),
-            (Output::Json, mark) => mark.filter(|mark| *mark != 0),
-        },
+        // ulogd does not tell an unmarked packet from one whose mark is 0.
+        mark: Some(report.mark.unwrap_or_default()),
         body: Body::Packet(told_of(packet, output)),
         ..report.clone()
     }
