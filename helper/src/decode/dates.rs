@@ -29,6 +29,8 @@ pub(super) struct Dates {
     day: ([u8; 7], Timestamp),
     /// The last date, and the second at which it began by its own clock.
     date: ([u8; 10], i64),
+    /// The last offset from UTC, as rsyslog writes it, in seconds.
+    offset: ([u8; 6], i64),
     /// While the local clock had one offset.
     span: Span,
 }
@@ -46,6 +48,7 @@ impl Dates {
             // No month has this name.
             day: ([0; 7], Timestamp(0)),
             date: (*b"1970-01-01", 0),
+            offset: (*b"+00:00", 0),
         }
     }
 
@@ -98,10 +101,19 @@ impl Dates {
             .or_else(|| rest.strip_prefix(b" "))?;
         let midnight = self.midnight(*date)?;
         let (micros, rest) = clock(rest)?;
-        Some(match utc_offset(rest) {
-            Some((offset, rest)) => (at(midnight.saturating_sub(offset), micros), rest),
-            None => (self.instant(midnight, micros), rest),
-        })
+        let (text, seconds) = self.offset;
+        if let Some(rest) = rest.strip_prefix(&text) {
+            return Some((at(midnight.saturating_sub(seconds), micros), rest));
+        }
+        let Some((offset, behind)) = utc_offset(rest) else {
+            return Some((self.instant(midnight, micros), rest));
+        };
+        if let Some((text, after)) = rest.split_first_chunk()
+            && after.len() == behind.len()
+        {
+            self.offset = (*text, offset);
+        }
+        Some((at(midnight.saturating_sub(offset), micros), behind))
     }
 
     /// `2026-11-22 01:10:00 UTC`, as `journalctl -o short-full` writes it behind the day of the week.

@@ -56,6 +56,7 @@ pub(super) fn undress<'a>(line: &'a [u8], dates: &mut Dates) -> Result<Undressed
             Some(_) => return Err(Error::NotKernel),
             None => (KERNEL, headed(line, dates)),
         },
+        [_, _, _, _, b'-', ..] => (KERNEL, headed(line, dates)),
         [b'0'..=b'9', ..] => match kmsg::record(line) {
             Some(record) => {
                 let undressed = Undressed {

@@ -17,7 +17,8 @@ pub(super) fn object<'a, T: Deserialize<'a>>(line: &'a [u8]) -> Result<T, Error>
     if line.len() > MAX_OBJECT {
         return Err(Error::Json);
     }
-    serde_json::from_slice(line).map_err(|_| Error::Json)
+    let text = std::str::from_utf8(line).map_err(|_| Error::Json)?;
+    serde_json::from_str(text).map_err(|_| Error::Json)
 }
 
 /// A text: a string, or the bytes as which the journal writes what is no UTF-8. Empty where it is anything else.

@@ -57,11 +57,18 @@ impl Lines {
         read
     }
 
-    /// Reads a JSON object: the journal's or ulogd's.
+    /// Reads a JSON object: the journal's or ulogd's. A key of ulogd's tells which is tried first, no more.
     fn object(&mut self, line: &[u8]) -> Result<Report, Error> {
-        match journal::record(line) {
-            Err(Error::NotOurs) => ulogd_json::object(line, &mut self.dates),
-            read => read,
+        if memchr::memmem::find(line, b"\"oob.").is_some() {
+            match ulogd_json::object(line, &mut self.dates) {
+                Err(Error::NotOurs) => journal::record(line),
+                read => read,
+            }
+        } else {
+            match journal::record(line) {
+                Err(Error::NotOurs) => ulogd_json::object(line, &mut self.dates),
+                read => read,
+            }
         }
     }
 }
