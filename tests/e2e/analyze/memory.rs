@@ -2,8 +2,8 @@
 
 use std::{fs, io::Write as _, net::Ipv4Addr};
 
-/// At most so much memory, however long the log.
-pub(super) const MAX_RSS_KIB: u64 = 20 * 1024;
+/// At most so much memory, however long the log; the code itself takes more where it is not optimised.
+pub(super) const MAX_RSS_KIB: u64 = if cfg!(debug_assertions) { 24 } else { 20 } * 1024;
 
 /// The most memory that a process had, in KiB.
 pub(super) fn peak_kib(pid: u32) -> u64 {
@@ -41,6 +41,32 @@ fn memory_does_not_grow_with_the_log() {
     let peak = peak_kib(child.id());
     drop(stdin);
     assert!(child.wait().unwrap().success());
+    println!("peak {peak} KiB");
+    assert!(peak < MAX_RSS_KIB, "{peak} KiB");
+}
+
+#[test]
+fn a_hundred_files_are_read_side_by_side() {
+    let dir = wallwatch_test_support::TempDir::new();
+    // Two attackers of each file, one at the beginning of the night and one at its end, so that all are open at once.
+    let mut args = vec!["--json".to_owned(), "-".to_owned()];
+    for n in 0..100 {
+        let text = super::attack(&format!("01:00:{:02}", n % 60), &format!("203.0.113.{n}"))
+            + &super::attack(&format!("05:00:{:02}", n % 60), &format!("198.51.100.{n}"));
+        let file = dir.write(&format!("{n}.gz"), super::gzip(text.as_bytes()));
+        args.push(file.display().to_string());
+    }
+    let mut child = super::start(&args);
+    let mut stdin = child.stdin.take().unwrap();
+    // The reader has come to the middle of every file when it has taken more than a pipe holds.
+    for n in 0..1000 {
+        let line = super::line(&format!("Nov 22 02:{:02}:00", n / 60), "192.0.2.9", 80);
+        stdin.write_all(line.as_bytes()).unwrap();
+    }
+    let peak = peak_kib(child.id());
+    drop(stdin);
+    let said = super::Said::of(child).good();
+    assert!(said.sources().len() >= 200);
     println!("peak {peak} KiB");
     assert!(peak < MAX_RSS_KIB, "{peak} KiB");
 }

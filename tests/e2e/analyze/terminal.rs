@@ -140,6 +140,23 @@ fn short_work_shows_no_bar() {
 }
 
 #[test]
+fn who_types_lines_in_is_told_how_to_end() {
+    let shown = on_terminal(
+        &format!("timeout --foreground 0.5 {} analyze -", ctl()),
+        100,
+    );
+    assert_eq!(
+        shown.trim_end(),
+        "Reading log lines from the terminal; Ctrl+D ends."
+    );
+    let shown = on_terminal(
+        &format!("timeout --foreground 0.5 {} analyze -q -", ctl()),
+        100,
+    );
+    assert_eq!(shown, "");
+}
+
+#[test]
 fn a_reader_that_goes_away_is_no_error() {
     let mut child = start(&["-"]);
     drop(child.stdout.take());

@@ -24,7 +24,7 @@ use super::{
 };
 
 /// So much of a compressed file is read at once.
-const BLOCK: usize = 1 << 16;
+const BLOCK: usize = 1 << 14;
 
 /// What was read of a line or a frame.
 pub(super) type Outcome = Result<Report, decode::Error>;

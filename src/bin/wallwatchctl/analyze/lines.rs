@@ -5,8 +5,8 @@ use std::io::{self, Read};
 /// A line is looked at up to so many bytes; the kernel writes at most 1024 (`LOG_LINE_MAX`, kernel/printk/printk.c), and a record
 /// of the journal in JSON takes about 2000.
 pub(super) const MAX_LINE: usize = 8192;
-/// So much is read at once: what a pipe holds (pipe(7)).
-const BLOCK: usize = 1 << 16;
+/// So much is read at once. Half of what a pipe holds (pipe(7)): a hundred files shall not take much memory.
+const BLOCK: usize = 1 << 15;
 
 /// Reads a stream line by line.
 #[derive(Debug)]

@@ -87,6 +87,9 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<ExitCode, Error> {
         meter: Meter::default(),
     };
     let replay = |config| Replay::new(config, Neighbourhood::default(), now, circumstances.boot);
+    if !printer.quiet() {
+        progress::await_terminal(&args.files);
+    }
     let (inputs, troubles) = Inputs::open(&args.files, &circumstances);
     let form = match (args.csv, printer.json()) {
         (true, _) => Form::Csv,

@@ -2,12 +2,15 @@
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
+    path::PathBuf,
     time::{Duration, Instant},
 };
 
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wallwatch::text;
 use wallwatch_helper::clock;
+
+use super::input::is_stdin;
 
 /// Work that is done sooner shows no bar.
 const PATIENCE: Duration = Duration::from_millis(500);
@@ -91,6 +94,16 @@ impl Progress {
         if let Some(bar) = self.bar.take() {
             bar.finish_and_clear();
         }
+    }
+}
+
+/// Says how to end what is typed in, where standard input is somebody at a keyboard.
+pub(super) fn await_terminal(files: &[PathBuf]) {
+    if files.iter().any(|path| is_stdin(path)) && io::stdin().is_terminal() {
+        _ = writeln!(
+            io::stderr(),
+            "Reading log lines from the terminal; Ctrl+D ends."
+        );
     }
 }
 

@@ -72,7 +72,10 @@ impl Sheet {
     pub(super) fn add(&mut self, alert: &Alert) -> Result<(), Error> {
         match &mut self.form {
             Form::Table(table, _) => table.add(alert, &mut self.out),
-            Form::Json => writeln!(self.out, "{}", alert.to_json())?,
+            Form::Json => {
+                serde_json::to_writer(&mut self.out, &alert.to_json()).map_err(io::Error::from)?;
+                self.out.push(b'\n');
+            }
             Form::Csv => {
                 if self.summary.is_empty() {
                     csv::head(&mut self.out)?;

@@ -11,7 +11,7 @@ use wallwatch_helper::{
 
 use super::columns::{self, Cell, Column, Side};
 
-/// So many sources are listed.
+/// So many sources are listed, and so many reasons.
 const LISTED: usize = 10;
 /// At most so many are counted; those with the fewest packets are forgotten first.
 const COUNTED: usize = 4096;
@@ -250,18 +250,18 @@ fn table<const N: usize>(columns: &[Column; N], rows: &[[Cell; N]], colour: bool
 fn packets(counts: &Counts) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some((first, last)) = counts.span {
-        lines.push(format!(
-            "From {} to {}: {}.",
-            text::date_time(first.0),
-            text::date_time(last.0),
-            text::span(last.since(first))
-        ));
-        lines.push(format!(
-            "{} came in; {} of them {} harmless.",
-            count(counts.events, "packet", "packets"),
-            number(counts.harmless),
-            if counts.harmless == 1 { "was" } else { "were" }
-        ));
+        let (from, to) = (text::date_time(first.0), text::date_time(last.0));
+        lines.push(if from == to {
+            format!("At {from}, within a second.")
+        } else {
+            format!("From {from} to {to}: {}.", text::span(last.since(first)))
+        });
+        let packets = count(counts.events, "packet", "packets");
+        lines.push(match counts.harmless {
+            0 => format!("{packets} came in."),
+            1 => format!("{packets} came in; 1 of them was harmless."),
+            n => format!("{packets} came in; {} of them were harmless.", number(n)),
+        });
     }
     for (n, one, many) in [
         (
@@ -300,11 +300,18 @@ fn refused(tally: &Tally, units: &str) -> Vec<String> {
         .map(|(reason, n)| (reason, *n))
         .collect();
     reasons.sort_by_key(|(_, n)| Reverse(*n));
-    let widest = reasons.first().map_or(0, |(_, n)| number(*n).len());
+    let others: u64 = reasons.iter().skip(LISTED).map(|(_, n)| n).sum();
+    let listed = reasons.into_iter().take(LISTED);
+    let mut rows: Vec<(String, String)> = listed
+        .map(|(reason, n)| (number(n), reason.to_string()))
+        .collect();
+    if others > 0 {
+        rows.push((number(others), "for other reasons".to_owned()));
+    }
+    let widest = rows.iter().map(|(n, _)| n.len()).max().unwrap_or(0);
     lines.extend(
-        reasons
-            .iter()
-            .map(|(reason, n)| format!("  {:>widest$}  {reason}", number(*n))),
+        rows.iter()
+            .map(|(n, reason)| format!("  {n:>widest$}  {reason}")),
     );
     lines
 }
