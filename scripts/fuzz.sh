@@ -15,6 +15,13 @@ fi
 targets=("$@")
 [ $# -gt 0 ] || mapfile -t targets < <(cargo +nightly fuzz list)
 
+for target in "${targets[@]}"; do
+    if [ ! -d "fuzz/seeds/$target" ]; then
+        echo "wallwatch: no fuzz target $target; there are: $(ls fuzz/seeds | xargs)" >&2
+        exit 2
+    fi
+done
+
 cargo +nightly fuzz build
 triple=$(rustc +nightly -vV | sed -n 's/^host: //p')
 scratch=$(mktemp -d -t wallwatch-fuzz.XXXXXX)
