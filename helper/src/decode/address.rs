@@ -21,12 +21,11 @@ impl Fields<'_> {
     ) -> Result<IpAddr, Error> {
         self.expect(key)?;
         let address = match self.ipv4() {
-            Some(address) => Some(IpAddr::V4(address)),
-            None => self.ipv6().map(IpAddr::V6),
+            Some(address) => IpAddr::V4(address),
+            None => IpAddr::V6(self.ipv6().ok_or_else(|| wrong(key))?),
         };
-        address
-            .filter(|_| self.end().is_some())
-            .ok_or_else(|| wrong(key))
+        self.end().ok_or_else(|| wrong(key))?;
+        Ok(address)
     }
 
     /// Four numbers of at most 255 without leading zeros; takes nothing where they do not stand there.
@@ -63,30 +62,26 @@ impl Fields<'_> {
 /// A number of at most 255 without leading zeros, and what follows.
 #[inline]
 fn octet(text: &[u8]) -> Option<(u32, &[u8])> {
-    let digit = |byte: u8| -> Option<u32> {
-        let digit = byte.wrapping_sub(b'0');
-        (digit <= 9).then_some(digit.into())
-    };
-    let (first, rest) = text.split_first()?;
-    let first = digit(*first)?;
-    let Some((second, rest)) = rest
-        .split_first()
-        .and_then(|(byte, behind)| Some((digit(*byte)?, behind)))
-    else {
+    let (first, rest) = digit(text)?;
+    let Some((second, rest)) = digit(rest) else {
         return Some((first, rest));
     };
     if first == 0 {
         return None;
     }
     let value = first.wrapping_mul(10).wrapping_add(second);
-    let Some((third, rest)) = rest
-        .split_first()
-        .and_then(|(byte, behind)| Some((digit(*byte)?, behind)))
-    else {
+    let Some((third, rest)) = digit(rest) else {
         return Some((value, rest));
     };
     let value = value.wrapping_mul(10).wrapping_add(third);
     (value <= 255).then_some((value, rest))
+}
+
+#[inline]
+fn digit(text: &[u8]) -> Option<(u32, &[u8])> {
+    let (byte, rest) = text.split_first()?;
+    let digit = byte.wrapping_sub(b'0');
+    (digit <= 9).then_some((digit.into(), rest))
 }
 
 /// Eight groups of four digits.

@@ -9,7 +9,7 @@ use super::{
     Arp, Body, Error, Mac, Report,
     fields::{Fields, pair},
     headers::{self, UNREAD},
-    log_line::{interface, is_group, raw, split_prefix},
+    log_line::{self, Head, is_group, raw},
     transports,
 };
 use crate::{
@@ -19,37 +19,28 @@ use crate::{
 
 /// Reads the text of a LOGEMU line without its dress: `PREFIX IN=eth0 OUT= MAC=.. SRC=.. DST=.. .. MARK=0`.
 pub fn emulated_line(text: &[u8]) -> Result<Report, Error> {
-    let text = text.trim_ascii_end();
-    let (prefix, mut fields) = split_prefix(text)?;
-    if is_of_program(&prefix) {
+    let head = Head::split(text.trim_ascii_end())?;
+    let mut fields = head.behind;
+    let mut report = Report::bare(Feed::Ulogd, Body::Frame);
+    report.prefix = log_line::text(head.prefix);
+    if is_of_program(&report.prefix) {
         return Err(Error::NotKernel);
     }
-    let input = interface(&mut fields, b"IN=")?;
-    fields.expect(b"OUT=")?;
-    let output = interface(&mut fields, b"OUT=")?;
-    let mac = link_layer(&mut fields)?;
-    let body = body(&mut fields, mac)?;
-    let user = fields.optional_number(b"UID=")?;
-    let group_id = fields.optional_number(b"GID=")?;
-    let mark = mark(&mut fields)?;
-    if !fields.is_at_end() {
-        return Err(Error::Trailing);
+    head.interfaces(&mut fields, &mut report)?;
+    report.mac = link_layer(&mut fields)?;
+    report.group = report.mac.is_some_and(|mac| is_group(mac.dst));
+    report.body = body(&mut fields, report.mac)?;
+    if let Body::Packet(packet) = &report.body {
+        report.group |= packet.is_to_group();
     }
-    let to_group = match &body {
-        Body::Packet(packet) => packet.is_to_group(),
-        _ => false,
-    };
-    Ok(Report {
-        prefix,
-        input,
-        output,
-        mac,
-        group: to_group || mac.is_some_and(|mac| is_group(mac.dst)),
-        outbound: input.is_empty() && !output.is_empty(),
-        owner: user.zip(group_id),
-        mark,
-        ..Report::bare(Feed::Ulogd, body)
-    })
+    let user = fields.optional_number(b"UID=")?;
+    report.owner = user.zip(fields.optional_number(b"GID=")?);
+    report.mark = mark(&mut fields)?;
+    if fields.is_at_end() {
+        Ok(report)
+    } else {
+        Err(Error::Trailing)
+    }
 }
 
 /// Does the prefix begin with what syslog writes of another program, `sshd[7]: ` or `nginx: GET`? A rule's own prefix

@@ -112,7 +112,7 @@ impl<'a> Fields<'a> {
     /// A decimal number as the kernel writes it: no sign, no leading zero, at most `max`.
     #[inline]
     pub(super) fn decimal(&mut self, max: u32) -> Option<u32> {
-        let (value, rest) = match self.rest.split_first_chunk().and_then(few_digits) {
+        let (value, rest) = match self.rest.first_chunk().and_then(|text| few_digits(*text)) {
             Some((value, digits)) => (value, self.rest.get(digits..)?),
             None => many_digits(self.rest)?,
         };
@@ -127,9 +127,22 @@ impl<'a> Fields<'a> {
         key: &'static [u8; N],
     ) -> Result<T, Error> {
         self.expect(key)?;
-        self.decimal(T::MAX)
-            .and_then(|value| self.end().map(|()| T::cut(value)))
+        self.whole_number(T::MAX)
+            .map(T::cut)
             .ok_or_else(|| wrong(key))
+    }
+
+    /// A decimal number of at most `max`, and the blank behind.
+    fn whole_number(&mut self, max: u32) -> Option<u32> {
+        if let Some(text) = self.rest.first_chunk()
+            && let Some((value, digits)) = few_digits(*text)
+            && let Some([b' ', rest @ ..]) = self.rest.get(digits..)
+        {
+            self.rest = rest;
+            return (value <= max).then_some(value);
+        }
+        let value = self.decimal(max)?;
+        self.end().map(|()| value)
     }
 
     /// The field `KEY=123`, where it comes next.
@@ -218,6 +231,16 @@ impl<'a> Fields<'a> {
         (wrong < 16 && colons == 0).then_some(bytes)
     }
 
+    /// The 14 bytes of an Ethernet header and the end of the field, where they come next.
+    #[inline]
+    pub(super) fn header(&mut self) -> Option<[u8; 14]> {
+        let mut ahead = *self;
+        let header = ahead.colon_hex()?;
+        ahead.end()?;
+        *self = ahead;
+        Some(header)
+    }
+
     /// The field `KEY=00:1b:21:aa:bb:cc`, which must come next.
     pub(super) fn mac<const N: usize>(&mut self, key: &'static [u8; N]) -> Result<[u8; 6], Error> {
         self.expect(key)?;
@@ -233,25 +256,29 @@ impl<'a> Fields<'a> {
         if !self.key(b"OPT (") {
             return Ok(None);
         }
-        let mut options = arrayvec::ArrayVec::new();
-        loop {
-            match self.rest {
-                [b')', rest @ ..] if !options.is_empty() => {
-                    self.rest = rest;
-                    return match self.end() {
-                        Some(()) => Ok(Some(options)),
-                        None => Err(Error::Value("OPT")),
-                    };
-                }
-                [high, low, rest @ ..] => {
-                    self.rest = rest;
-                    pair(*high, *low)
-                        .and_then(|byte| options.try_push(byte).ok())
-                        .ok_or(Error::Value("OPT"))?;
-                }
-                _ => return Err(Error::Value("OPT")),
-            }
+        let options = self.bracketed_bytes().filter(|_| self.end().is_some());
+        options.map(Some).ok_or(Error::Value("OPT"))
+    }
+
+    /// `020405B4)`: at least one byte and at most `N`.
+    fn bracketed_bytes<const N: usize>(&mut self) -> Option<arrayvec::ArrayVec<u8, N>> {
+        let longest = N.wrapping_mul(2).wrapping_add(1);
+        let near = self.rest.get(..longest).unwrap_or(self.rest);
+        let end = memchr::memchr(b')', near)?;
+        let (digits, rest) = self.rest.split_at_checked(end)?;
+        let (pairs, odd) = digits.as_chunks();
+        let mut bytes = [0; N];
+        let mut wrong = 0;
+        for (byte, [high, low]) in bytes.iter_mut().zip(pairs) {
+            let (high, low) = (nibble(*high), nibble(*low));
+            wrong |= high | low;
+            *byte = high << 4 | low;
         }
+        let bytes = bytes.get(..pairs.len()).filter(|bytes| !bytes.is_empty())?;
+        self.rest = rest.get(1..)?;
+        let mut options = arrayvec::ArrayVec::new();
+        options.try_extend_from_slice(bytes).ok()?;
+        (wrong < 16 && odd.is_empty()).then_some(options)
     }
 
     /// `INCOMPLETE [8 bytes]`: the packet ends within the header that comes next.
@@ -279,11 +306,11 @@ impl<'a> Fields<'a> {
 /// All eight bytes are looked at in one word: a byte is a digit where its difference to `0` is at most 9; digits are
 /// added up in pairs, then in fours.
 #[inline]
-fn few_digits((text, _): (&[u8; 8], &[u8])) -> Option<(u32, usize)> {
+fn few_digits(text: [u8; 8]) -> Option<(u32, usize)> {
     const ZEROS: u64 = u64::from_le_bytes([b'0'; 8]);
     const ABOVE_NINE: u64 = u64::from_le_bytes([0x76; 8]);
     const HIGHEST_BITS: u64 = u64::from_le_bytes([0x80; 8]);
-    let word = u64::from_le_bytes(*text) ^ ZEROS;
+    let word = u64::from_le_bytes(text) ^ ZEROS;
     // What is above 9 or above 127 sets the highest bit; a carry spoils only bytes behind the first that does.
     let others = (word.wrapping_add(ABOVE_NINE) | word) & HIGHEST_BITS;
     let bits = others.trailing_zeros() & !7;

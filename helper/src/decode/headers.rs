@@ -1,7 +1,7 @@
 //! The IP header on a log line, IPv4 and IPv6, as `dump_ipv4_packet` and `dump_ipv6_packet` of the kernel's
 //! `net/netfilter/nf_log_syslog.c` write it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 
 use super::{
     Error,
@@ -15,19 +15,34 @@ pub(super) const UNREAD: Protocol = Protocol(59);
 /// The longest packet that the kernel passes on in one piece (`GSO_MAX_SIZE`, include/linux/netdevice.h).
 const LONGEST: u32 = 8 * 65_535;
 
-/// From `SRC=` to the end of the packet that came.
-#[inline]
-pub(super) fn packet(fields: &mut Fields<'_>) -> Result<Packet, Error> {
-    placed(fields, Place::Outer)
-}
+/// A packet of which nothing is read.
+pub(super) const EMPTY: Packet = Packet {
+    src: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    dst: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+    protocol: UNREAD,
+    len: 0,
+    ttl: 0,
+    tos: 0,
+    ip_id: None,
+    df: false,
+    fragment: None,
+    has_options: false,
+    ip_options: IpOptions::new_const(),
+    transport: Transport::Other,
+};
 
 /// From `SRC=` to the end of a packet: the one that came, or one that it quotes.
-pub(super) fn placed(fields: &mut Fields<'_>, place: Place) -> Result<Packet, Error> {
-    let src = fields.address(b"SRC=")?;
-    let dst = fields.address(b"DST=")?;
-    match (src, dst) {
-        (IpAddr::V4(_), IpAddr::V4(_)) => ipv4(fields, src, dst, place),
-        (IpAddr::V6(_), IpAddr::V6(_)) => ipv6(fields, src, dst, place),
+#[inline]
+pub(super) fn packet(
+    fields: &mut Fields<'_>,
+    place: Place,
+    packet: &mut Packet,
+) -> Result<(), Error> {
+    packet.src = fields.address(b"SRC=")?;
+    packet.dst = fields.address(b"DST=")?;
+    match (packet.src, packet.dst) {
+        (IpAddr::V4(_), IpAddr::V4(_)) => ipv4(fields, place, packet),
+        (IpAddr::V6(_), IpAddr::V6(_)) => ipv6(fields, place, packet),
         _ => Err(Error::Value("DST=")),
     }
 }
@@ -62,71 +77,59 @@ pub(super) fn fragment(fields: &mut Fields<'_>) -> Result<(bool, Option<Fragment
 }
 
 /// What `dump_ipv4_packet` writes.
-fn ipv4(fields: &mut Fields<'_>, src: IpAddr, dst: IpAddr, place: Place) -> Result<Packet, Error> {
-    let len = length(fields)?;
-    let tos = fields.byte(b"TOS=")? | fields.byte(b"PREC=")?;
-    let ttl = fields.number(b"TTL=")?;
-    let ip_id = fields.number::<u16, _>(b"ID=")?;
-    let (df, fragment) = fragment(fields)?;
-    let options = fields.options()?;
-    let later = fragment.is_some_and(|fragment| fragment.offset != 0);
-    let (protocol, transport) = if fields.truncated() {
-        (UNREAD, Transport::Other)
-    } else if later && !fields.next_is(b"PROTO=") {
+fn ipv4(fields: &mut Fields<'_>, place: Place, packet: &mut Packet) -> Result<(), Error> {
+    packet.len = length(fields)?;
+    packet.tos = fields.byte(b"TOS=")? | fields.byte(b"PREC=")?;
+    packet.ttl = fields.number(b"TTL=")?;
+    packet.ip_id = Some(fields.number::<u16, _>(b"ID=")?.into());
+    if !fields.next_is(b"PROTO=") {
+        (packet.df, packet.fragment) = fragment(fields)?;
+        if let Some(options) = fields.options()? {
+            packet.has_options = true;
+            packet.ip_options = options;
+        }
+    }
+    let later = packet.fragment.is_some_and(|fragment| fragment.offset != 0);
+    if fields.next_is(b"PROTO=") {
+        return transports::transport(fields, later, place, packet);
+    }
+    if fields.truncated() {
+        return Ok(());
+    }
+    if later {
         // Of a later fragment of AH, and of nothing else, the kernel writes no protocol.
-        (Protocol::AH, Transport::Other)
-    } else {
-        transports::transport(fields, later, place)?
-    };
-    Ok(Packet {
-        src,
-        dst,
-        protocol,
-        len,
-        ttl,
-        tos,
-        ip_id: Some(ip_id.into()),
-        df,
-        fragment,
-        has_options: options.is_some(),
-        ip_options: options.unwrap_or_default(),
-        transport,
-    })
+        packet.protocol = Protocol::AH;
+        return Ok(());
+    }
+    Err(Error::Missing("PROTO="))
 }
 
 /// What `dump_ipv6_packet` writes.
-fn ipv6(fields: &mut Fields<'_>, src: IpAddr, dst: IpAddr, place: Place) -> Result<Packet, Error> {
-    let len = length(fields)?;
-    let tos = fields.number(b"TC=")?;
-    let ttl = fields.number(b"HOPLIMIT=")?;
+fn ipv6(fields: &mut Fields<'_>, place: Place, packet: &mut Packet) -> Result<(), Error> {
+    packet.len = length(fields)?;
+    packet.tos = fields.number(b"TC=")?;
+    packet.ttl = fields.number(b"HOPLIMIT=")?;
     // 20 bits (RFC 8200 section 3).
     if fields.number::<u32, _>(b"FLOWLBL=")? > 0x000f_ffff {
         return Err(Error::Value("FLOWLBL="));
     }
+    if fields.next_is(b"PROTO=") {
+        return transports::transport(fields, false, place, packet);
+    }
     let mut extensions = Extensions::default();
-    let (protocol, transport) = if fields.next_is(b"PROTO=") {
-        transports::transport(fields, false, place)?
-    } else {
-        extensions.read(fields)?;
-        match extensions.end {
-            Some(end) => end,
-            None => transports::transport(fields, extensions.is_later(), place)?,
+    extensions.read(fields)?;
+    packet.has_options = extensions.any;
+    packet.fragment = extensions.fragment;
+    packet.ip_id = extensions.id;
+    let later = extensions.is_later();
+    match extensions.end {
+        Some((protocol, transport)) => {
+            packet.protocol = protocol;
+            packet.transport = transport;
+            Ok(())
         }
-    };
-    Ok(Packet {
-        src,
-        dst,
-        protocol,
-        len,
-        ttl,
-        tos,
-        ip_id: extensions.id,
-        df: false,
-        fragment: extensions.fragment,
-        has_options: extensions.any,
-        ip_options: IpOptions::new(),
-        transport,
-    })
+        None => transports::transport(fields, later, place, packet),
+    }
 }
 
 /// What the kernel tells of extension headers.

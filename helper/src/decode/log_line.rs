@@ -9,6 +9,7 @@ use super::{
     Body, Error, Mac, Report, arp,
     fields::{Fields, wrong},
     headers, martian,
+    transports::Place,
 };
 use crate::event::{Feed, Interface, Prefix};
 
@@ -19,7 +20,11 @@ const LONGEST_NAME: usize = 15;
 /// without any dress.
 pub fn log_line(text: &[u8]) -> Result<Report, Error> {
     let text = text.trim_ascii_end();
-    read(text).or_else(|error| otherwise(text, error))
+    let mut report = Report::bare(Feed::File, Body::Frame);
+    match read(text, &mut report) {
+        Ok(()) => Ok(report),
+        Err(error) => otherwise(text, error),
+    }
 }
 
 /// What a text is that the grammar refused.
@@ -33,34 +38,31 @@ fn otherwise(text: &[u8], error: Error) -> Result<Report, Error> {
     }
 }
 
-fn read(text: &[u8]) -> Result<Report, Error> {
-    let (prefix, mut fields) = split_prefix(text)?;
-    let interfaces = Interfaces::read(&mut fields)?;
-    let (mac, group_frame) = link_layer(&mut fields)?;
-    let (body, group) = if fields.next_is(b"SRC=") {
-        let packet = headers::packet(&mut fields)?;
-        let group = packet.is_to_group();
-        (Body::Packet(packet), group)
-    } else {
-        (other_than_ip(&mut fields, mac)?, false)
-    };
-    let (owner, mark) = socket(&mut fields)?;
-    if !fields.is_at_end() {
-        return Err(Error::Trailing);
+/// Reads into a report of which nothing is known, so that its many bytes are not moved about.
+#[inline]
+fn read(text: &[u8], report: &mut Report) -> Result<(), Error> {
+    let head = Head::split(text)?;
+    let mut fields = head.behind;
+    report.prefix = self::text(head.prefix);
+    head.interfaces(&mut fields, report)?;
+    if fields.next_is(b"PHYS") {
+        ports(&mut fields, report)?;
     }
-    Ok(Report {
-        prefix,
-        input: interfaces.input,
-        output: interfaces.output,
-        physical_input: interfaces.physical_input,
-        physical_output: interfaces.physical_output,
-        mac,
-        group: group_frame || group,
-        outbound: interfaces.input.is_empty() && !interfaces.output.is_empty(),
-        owner,
-        mark,
-        ..Report::bare(Feed::File, body)
-    })
+    link_layer(&mut fields, report)?;
+    if fields.next_is(b"SRC=") {
+        report.body = Body::Packet(headers::EMPTY);
+        if let Body::Packet(packet) = &mut report.body {
+            headers::packet(&mut fields, Place::Outer, packet)?;
+            report.group |= packet.is_to_group();
+        }
+    } else {
+        report.body = other_than_ip(&mut fields, report.mac)?;
+    }
+    if fields.is_at_end() {
+        Ok(())
+    } else {
+        socket(&mut fields, report)
+    }
 }
 
 /// As much as fits of a text that need not be UTF-8; what is not is replaced by U+FFFD.
@@ -92,40 +94,78 @@ fn replaced<const N: usize>(bytes: &[u8]) -> ArrayString<N> {
     text
 }
 
-/// The prefix, and the fields from behind the first `IN=` on.
-///
-/// A prefix may hold `IN=` itself, so that `IN=` counts behind which an interface's name and `OUT=` stand.
-pub(super) fn split_prefix(text: &[u8]) -> Result<(Prefix, Fields<'_>), Error> {
-    let mut from = 0;
-    while let Some(found) = text.get(from..).and_then(|rest| memchr::memchr(b'=', rest)) {
-        let at = found.wrapping_add(from);
-        from = at.wrapping_add(1);
-        let (Some(before), Some(behind)) = (text.get(..at), text.get(from..)) else {
-            break;
-        };
-        if let Some(prefix) = before.strip_suffix(b"IN")
-            && is_before_out(behind)
-        {
-            let trimmed = prefix.trim_ascii();
-            return if trimmed.len() > Prefix::new_const().capacity() {
-                Err(Error::LongPrefix)
-            } else if holds_header(prefix) {
-                Err(Error::Merged)
-            } else {
-                Ok((self::text(trimmed), Fields::new(behind)))
-            };
-        }
-    }
-    Err(Error::NotFirewall)
+/// The beginning of a line: `PREFIXIN=eth0 OUT=`.
+pub(super) struct Head<'a> {
+    /// Without blanks at its ends.
+    pub(super) prefix: &'a [u8],
+    input: &'a [u8],
+    /// From the name behind `OUT=` on.
+    pub(super) behind: Fields<'a>,
 }
 
-/// Does an interface's name, or none, stand here before `OUT=`?
-fn is_before_out(text: &[u8]) -> bool {
-    let near = text.get(..=LONGEST_NAME).unwrap_or(text);
-    near.iter()
-        .position(|byte| matches!(byte, b' ' | b'='))
-        .and_then(|end| text.get(end..))
-        .is_some_and(|rest| rest.starts_with(b" OUT="))
+impl<'a> Head<'a> {
+    /// A prefix may hold `IN=` itself, so that `IN=` counts behind which an interface's name and `OUT=` stand.
+    #[inline]
+    pub(super) fn split(text: &'a [u8]) -> Result<Self, Error> {
+        let mut from = 0;
+        while let Some(found) = text.get(from..).and_then(|rest| memchr::memchr(b'=', rest)) {
+            let at = found.wrapping_add(from);
+            from = at.wrapping_add(1);
+            let Some((before, behind)) = text.split_at_checked(at) else {
+                break;
+            };
+            if let Some(prefix) = before.strip_suffix(b"IN")
+                && let Some((input, behind)) = before_out(behind)
+            {
+                return Self::with_prefix(prefix, input, behind);
+            }
+        }
+        Err(Error::NotFirewall)
+    }
+
+    #[inline]
+    fn with_prefix(prefix: &'a [u8], input: &'a [u8], behind: &'a [u8]) -> Result<Self, Error> {
+        let trimmed = prefix.trim_ascii();
+        if trimmed.len() > Prefix::new_const().capacity() {
+            return Err(Error::LongPrefix);
+        }
+        if holds_header(prefix) {
+            return Err(Error::Merged);
+        }
+        Ok(Self {
+            prefix: trimmed,
+            input,
+            behind: Fields::new(behind),
+        })
+    }
+
+    /// Where the packet came in and leaves.
+    #[inline]
+    pub(super) fn interfaces(
+        &self,
+        fields: &mut Fields<'_>,
+        report: &mut Report,
+    ) -> Result<(), Error> {
+        if !self.input.is_empty() {
+            report.input = text(self.input);
+        }
+        if fields.key(b" ") {
+            return Ok(());
+        }
+        report.output = interface(fields, b"OUT=")?;
+        report.outbound = self.input.is_empty() && !report.output.is_empty();
+        Ok(())
+    }
+}
+
+/// An interface's name behind `=`, or none, where ` OUT=` follows it, and what stands behind that.
+#[inline]
+fn before_out(text: &[u8]) -> Option<(&[u8], &[u8])> {
+    let name = text.get(1..)?;
+    let near = name.get(..=LONGEST_NAME).unwrap_or(name);
+    let end = near.iter().position(|byte| matches!(byte, b' ' | b'='))?;
+    let (name, behind) = name.split_at_checked(end)?;
+    Some((name, behind.strip_prefix(b" OUT=")?))
 }
 
 /// Is there within this prefix what stands before one: the end of another line's dress, or of another's interfaces?
@@ -151,33 +191,16 @@ fn holds_dress(text: &[u8]) -> bool {
     text.windows(9).any(is_end) || text.windows(12).any(|found| found == b" kernel[0]: ")
 }
 
-/// Where a packet came in and leaves.
-pub(super) struct Interfaces {
-    pub(super) input: Interface,
-    pub(super) output: Interface,
-    physical_input: Interface,
-    physical_output: Interface,
-}
-
-impl Interfaces {
-    /// From behind `IN=` on: `eth0 OUT= PHYSIN=.. PHYSOUT=..`.
-    fn read(fields: &mut Fields<'_>) -> Result<Self, Error> {
-        let input = interface(fields, b"IN=")?;
-        fields.expect(b"OUT=")?;
-        let mut interfaces = Self {
-            input,
-            output: interface(fields, b"OUT=")?,
-            physical_input: Interface::new_const(),
-            physical_output: Interface::new_const(),
-        };
-        if fields.key(b"PHYSIN=") {
-            interfaces.physical_input = interface(fields, b"PHYSIN=")?;
-        }
-        if fields.key(b"PHYSOUT=") {
-            interfaces.physical_output = interface(fields, b"PHYSOUT=")?;
-        }
-        Ok(interfaces)
+/// `PHYSIN=eth0 PHYSOUT=eth1 `: the ports of a bridge.
+#[cold]
+fn ports(fields: &mut Fields<'_>, report: &mut Report) -> Result<(), Error> {
+    if fields.key(b"PHYSIN=") {
+        report.physical_input = interface(fields, b"PHYSIN=")?;
     }
+    if fields.key(b"PHYSOUT=") {
+        report.physical_output = interface(fields, b"PHYSOUT=")?;
+    }
+    Ok(())
 }
 
 /// An interface's name up to the blank behind; one with `=` is the head of another line.
@@ -192,26 +215,25 @@ pub(super) fn interface<const N: usize>(
     Ok(text(value))
 }
 
-/// The link-layer header, in one of the kernel's two dresses, and whether the frame was sent to a group.
+/// The link-layer header, in one of the kernel's two dresses.
 #[inline]
-fn link_layer(fields: &mut Fields<'_>) -> Result<(Option<Mac>, bool), Error> {
-    if fields.next_is(b"MACSRC=") {
-        return decoded(fields);
+fn link_layer(fields: &mut Fields<'_>, report: &mut Report) -> Result<(), Error> {
+    if fields.key(b"MAC=") {
+        report.mac = raw(fields)?;
+        if fields.key(b"TUNNEL=") {
+            report.mac = None;
+            tunnel(fields).ok_or(Error::Value("TUNNEL="))?;
+        }
+    } else if fields.next_is(b"MACSRC=") {
+        report.mac = Some(decoded(fields)?);
     }
-    if !fields.key(b"MAC=") {
-        return Ok((None, false));
-    }
-    let mac = raw(fields)?;
-    if fields.key(b"TUNNEL=") {
-        tunnel(fields).ok_or(Error::Value("TUNNEL="))?;
-        return Ok((None, false));
-    }
-    Ok((mac, mac.is_some_and(|mac| is_group(mac.dst))))
+    report.group = report.mac.is_some_and(|mac| is_group(mac.dst));
+    Ok(())
 }
 
 /// `MACSRC=.. MACDST=.. VPROTO=8100 VID=7 MACPROTO=0800`.
 #[cold]
-fn decoded(fields: &mut Fields<'_>) -> Result<(Option<Mac>, bool), Error> {
+fn decoded(fields: &mut Fields<'_>) -> Result<Mac, Error> {
     let src = fields.mac(b"MACSRC=")?;
     let dst = fields.mac(b"MACDST=")?;
     if fields.key(b"VPROTO=") {
@@ -220,12 +242,11 @@ fn decoded(fields: &mut Fields<'_>) -> Result<(Option<Mac>, bool), Error> {
     }
     fields.expect(b"MACPROTO=")?;
     let ethertype = ethertype(fields).ok_or(Error::Value("MACPROTO="))?;
-    let mac = Mac {
+    Ok(Mac {
         src,
         dst,
         ethertype,
-    };
-    Ok((Some(mac), is_group(dst)))
+    })
 }
 
 /// Four hexadecimal digits.
@@ -239,11 +260,7 @@ fn ethertype(fields: &mut Fields<'_>) -> Option<u16> {
 /// The bytes behind `MAC=`: 14 of an Ethernet frame, of other links more, fewer or none.
 #[inline]
 pub(super) fn raw(fields: &mut Fields<'_>) -> Result<Option<Mac>, Error> {
-    let mut ahead = *fields;
-    if let Some(header) = ahead.colon_hex::<14>()
-        && ahead.end().is_some()
-    {
-        *fields = ahead;
+    if let Some(header) = fields.header() {
         let [d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5, high, low] = header;
         return Ok(Some(Mac {
             dst: [d0, d1, d2, d3, d4, d5],
@@ -299,20 +316,17 @@ fn other_than_ip(fields: &mut Fields<'_>, mac: Option<Mac>) -> Result<Body, Erro
     }
 }
 
-/// The user and group of the local socket, and the packet's mark.
-type Socket = (Option<(u32, u32)>, Option<u32>);
-
-/// What the kernel adds of the sending socket and the mark.
-#[inline]
-fn socket(fields: &mut Fields<'_>) -> Result<Socket, Error> {
-    let owner = match fields.optional_number(b"UID=")? {
-        Some(user) => Some((user, fields.number(b"GID=")?)),
-        None => None,
-    };
-    let mark = if fields.next_is(b"MARK=") {
-        Some(fields.hex_number(b"MARK=")?)
-    } else {
-        None
-    };
-    Ok((owner, mark))
+/// What the kernel adds of the sending socket and the mark; nothing follows it.
+#[cold]
+fn socket(fields: &mut Fields<'_>, report: &mut Report) -> Result<(), Error> {
+    if let Some(user) = fields.optional_number(b"UID=")? {
+        report.owner = Some((user, fields.number(b"GID=")?));
+    }
+    if fields.next_is(b"MARK=") {
+        report.mark = Some(fields.hex_number(b"MARK=")?);
+    }
+    if !fields.is_at_end() {
+        return Err(Error::Trailing);
+    }
+    Ok(())
 }

@@ -18,19 +18,21 @@ pub(super) fn transport(
     fields: &mut Fields<'_>,
     later: bool,
     place: Place,
-) -> Result<(Protocol, Transport), Error> {
+    packet: &mut Packet,
+) -> Result<(), Error> {
     fields.expect(b"PROTO=")?;
     let Some(protocol) = named(fields) else {
         // What the kernel writes as a number it does not look into.
         let number = fields.decimal(0xff).filter(|_| fields.end().is_some());
         let number = number.and_then(|number| number.try_into().ok());
-        let protocol = Protocol(number.ok_or(Error::Value("PROTO="))?);
-        return Ok((protocol, Transport::Other));
+        packet.protocol = Protocol(number.ok_or(Error::Value("PROTO="))?);
+        return Ok(());
     };
+    packet.protocol = protocol;
     if later || fields.incomplete()? {
-        return Ok((protocol, Transport::Other));
+        return Ok(());
     }
-    let transport = match protocol {
+    packet.transport = match protocol {
         Protocol::TCP => Transport::Tcp(tcp(fields)?),
         Protocol::UDP | Protocol::UDPLITE => Transport::Udp(udp(fields)?),
         Protocol::ICMP => Transport::Icmp(icmp(fields, place)?),
@@ -39,7 +41,7 @@ pub(super) fn transport(
             spi: fields.hex_number(b"SPI=")?,
         },
     };
-    Ok((protocol, transport))
+    Ok(())
 }
 
 /// The protocols that the kernel names.
@@ -209,14 +211,14 @@ fn quoted(fields: &mut Fields<'_>) -> Result<Option<Quoted>, Error> {
     if !fields.key(b"[") {
         return Ok(None);
     }
-    let packet = if fields.key(b"TRUNCATED") {
-        None
-    } else {
-        Some(headers::placed(fields, Place::Quoted)?)
-    };
+    let cut = fields.key(b"TRUNCATED");
+    let mut packet = headers::EMPTY;
+    if !cut {
+        headers::packet(fields, Place::Quoted, &mut packet)?;
+    }
     fields.expect(b"]")?;
     fields.end().ok_or(Error::Value("]"))?;
-    Ok(packet.as_ref().map(summary))
+    Ok((!cut).then(|| summary(&packet)))
 }
 
 /// What is kept of a quoted packet.
