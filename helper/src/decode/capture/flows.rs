@@ -246,3 +246,189 @@ const fn echo(protocol: Protocol, icmp: &Icmp) -> Option<(bool, u16)> {
         None => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{
+        decode::Body,
+        event::Feed,
+        packet::{Fragment, IpOptions, Tcp, Udp},
+    };
+
+    const OWN: &str = "192.0.2.1";
+    const OTHER: &str = "198.51.100.7";
+
+    fn report(src: &str, dst: &str, protocol: Protocol, transport: Transport) -> Report {
+        let packet = Packet {
+            src: src.parse().unwrap(),
+            dst: dst.parse().unwrap(),
+            protocol,
+            len: 60,
+            ttl: 64,
+            tos: 0,
+            ip_id: Some(7),
+            df: false,
+            fragment: None,
+            has_options: false,
+            ip_options: IpOptions::new(),
+            transport,
+        };
+        let group = packet.is_to_group();
+        Report {
+            group,
+            ..Report::bare(Feed::Pcap, Body::Packet(packet))
+        }
+    }
+
+    fn tcp(src: (&str, u16), dst: (&str, u16), flags: u8) -> Report {
+        let tcp = Tcp {
+            sport: src.1,
+            dport: dst.1,
+            seq: None,
+            ack: None,
+            flags: TcpFlags(flags),
+            window: 0,
+            urgp: 0,
+            options: None,
+        };
+        report(src.0, dst.0, Protocol::TCP, Transport::Tcp(tcp))
+    }
+
+    fn udp(src: (&str, u16), dst: (&str, u16)) -> Report {
+        let (sport, dport) = (src.1, dst.1);
+        let udp = Udp {
+            sport,
+            dport,
+            len: None,
+        };
+        report(src.0, dst.0, Protocol::UDP, Transport::Udp(udp))
+    }
+
+    fn icmp(src: &str, dst: &str, kind: u8, id: Option<u16>, quoted: Option<Quoted>) -> Report {
+        let icmp = Icmp {
+            kind,
+            code: 0,
+            id,
+            seq: id,
+            detail: None,
+            quoted,
+        };
+        report(src, dst, Protocol::ICMP, Transport::Icmp(icmp))
+    }
+
+    fn quote(protocol: Protocol, dst: &str, ports: Option<(u16, u16)>) -> Quoted {
+        Quoted {
+            src: OWN.parse().unwrap(),
+            dst: dst.parse().unwrap(),
+            protocol,
+            len: 60,
+            ttl: 1,
+            sport: ports.map(|ports| ports.0),
+            dport: ports.map(|ports| ports.1),
+            flags: None,
+            icmp: None,
+        }
+    }
+
+    #[test]
+    fn a_connection_is_known_by_what_this_machine_sends_but_for_resets() {
+        const SYN: u8 = 2;
+        const SYN_ACK: u8 = 0x12;
+        const RST_ACK: u8 = 0x14;
+        const ACK: u8 = 0x10;
+        let (own, other) = ((OWN, 40000), (OTHER, 443));
+        for (sent, came, expected) in [
+            (SYN, SYN_ACK, true),
+            (SYN, RST_ACK, true),
+            (ACK, ACK, true),
+            (SYN_ACK, ACK, true),
+            (SYN_ACK, SYN, false),
+            (RST_ACK, ACK, false),
+            (RST_ACK, SYN, false),
+        ] {
+            let mut flows = Flows::default();
+            flows.sent(&tcp(own, other, sent));
+            let answer = flows.is_answer(&tcp(other, own, came));
+            assert_eq!(answer, expected, "{sent:#x} then {came:#x}");
+            assert!(!flows.is_answer(&tcp((OTHER, 444), own, came)));
+            assert!(!flows.is_answer(&tcp(other, (OWN, 22), came)));
+        }
+    }
+
+    #[test]
+    fn a_question_to_a_group_may_be_answered_by_anybody() {
+        let mut flows = Flows::default();
+        flows.sent(&udp((OWN, 50000), ("239.255.255.250", 1900)));
+        assert!(flows.is_answer(&udp((OTHER, 1900), (OWN, 50000))));
+        assert!(flows.is_answer(&udp((OTHER, 49152), (OWN, 50000))));
+        assert!(!flows.is_answer(&udp((OTHER, 1900), (OWN, 50001))));
+    }
+
+    #[test]
+    fn an_error_answers_what_it_quotes() {
+        let mut flows = Flows::default();
+        flows.sent(&udp((OWN, 50000), (OTHER, 53)));
+        flows.sent(&icmp(OWN, OTHER, 8, Some(9), None));
+        let router = "203.0.113.1";
+        for (quoted, expected) in [
+            (Some(quote(Protocol::UDP, OTHER, Some((50000, 53)))), true),
+            (Some(quote(Protocol::UDP, OTHER, Some((50000, 54)))), false),
+            (Some(quote(Protocol::UDP, OTHER, None)), false),
+            (Some(quote(Protocol::ICMP, OTHER, None)), true),
+            (Some(quote(Protocol::ICMP, router, None)), false),
+            (None, false),
+        ] {
+            let error = icmp(router, OWN, 11, None, quoted);
+            assert_eq!(flows.is_answer(&error), expected, "{quoted:?}");
+        }
+        assert!(flows.is_answer(&icmp(OTHER, OWN, 0, Some(9), None)));
+        assert!(!flows.is_answer(&icmp(OTHER, OWN, 0, Some(8), None)));
+        assert!(!flows.is_answer(&icmp(OTHER, OWN, 8, Some(9), None)));
+    }
+
+    #[test]
+    fn the_fragments_of_an_answer_belong_to_it() {
+        let mut flows = Flows::default();
+        flows.sent(&udp((OWN, 50000), (OTHER, 53)));
+        let fragment = |mut report: Report, offset| {
+            if let Body::Packet(packet) = &mut report.body {
+                packet.fragment = Some(Fragment { offset, more: true });
+                if offset > 0 {
+                    packet.transport = Transport::Other;
+                }
+            }
+            report
+        };
+        let answer = |offset| fragment(udp((OTHER, 53), (OWN, 50000)), offset);
+        assert!(!flows.is_answer(&answer(1480)), "before the first");
+        assert!(flows.is_answer(&answer(0)));
+        assert!(flows.is_answer(&answer(1480)));
+        let stranger = fragment(udp(("203.0.113.9", 53), (OWN, 50000)), 1480);
+        assert!(!flows.is_answer(&stranger));
+    }
+
+    #[test]
+    fn this_machine_over_its_loopback_is_no_stranger() {
+        let mut flows = Flows::default();
+        let knock = tcp((OWN, 40000), (OWN, 22), 2);
+        assert!(!flows.is_answer(&knock), "a forged source");
+        flows.sent(&knock);
+        assert!(flows.is_answer(&knock));
+    }
+
+    #[test]
+    fn what_is_remembered_is_bounded_and_the_latest_stays() {
+        let mut flows = Flows::default();
+        for port in 0..=u16::MAX {
+            flows.sent(&udp((OWN, port), (OTHER, 53)));
+            flows.sent(&udp((OWN, 50000), (OTHER, 123)));
+        }
+        let held = flows.table.iter().flatten();
+        let held = held.filter(|flow| flow.kind != Kind::None).count();
+        assert!(held <= FLOWS && held > FLOWS / 2, "{held}");
+        assert!(flows.is_answer(&udp((OTHER, 123), (OWN, 50000))));
+        assert!(flows.is_answer(&udp((OTHER, 53), (OWN, u16::MAX))));
+        assert!(!flows.is_answer(&udp((OTHER, 53), (OWN, 0))));
+    }
+}

@@ -1,25 +1,25 @@
 //! Which address in a capture is this machine's own, by what a few frames show.
 //!
 //! A capture of one machine's link holds its own address in every frame that is for one receiver alone. Where all goes over
-//! one gateway that is true of the gateway too; then [`Census::own_of_two`] weighs what each of the two sends.
+//! one gateway that is true of the gateway too; then [`Census::own_of_two`] weighs what each of the two sends. Where that
+//! leaves a doubt nothing is claimed: an attack that is taken for this machine's own doing would be overlooked.
 
-use std::{cmp::Ordering, net::IpAddr};
+use std::net::IpAddr;
 
 use arrayvec::ArrayVec;
 
 use crate::{
     decode::{Body, Mac, Report},
-    packet::{Packet, TcpFlags, Transport},
+    packet::Packet,
 };
 
 /// At most so many addresses are told apart; what comes behind is counted among all frames alone.
 const MAX_PARTIES: usize = 64;
-/// At most so many networks behind an address, and so many ports that it opened, are told apart.
+/// At most so many networks behind an address are told apart.
 const MAX_NETWORKS: usize = 16;
-const MAX_OPENED: usize = 16;
 /// Where strangers' frames are in the capture as well, so many of a hundred frames have the own address.
 const NEARLY_ALL: usize = 95;
-/// An address with so many networks more behind it than the other has is the gateway.
+/// An address with so many public networks more behind it than the other has is the gateway.
 const GATEWAY_NETWORKS: usize = 3;
 /// What systems set as time to live (Linux and macOS 64, Windows 128, routers 255): a packet with another was forwarded.
 const INITIAL_TTL: [u8; 3] = [64, 128, 255];
@@ -96,10 +96,19 @@ struct Party<A> {
     address: A,
     sent: usize,
     received: usize,
-    /// The networks that it sends packets of, and whether one of those packets was not forwarded.
-    networks: ArrayVec<(u64, bool), MAX_NETWORKS>,
-    /// The addresses and ports that it opened connections to.
-    opened: ArrayVec<(IpAddr, u16), MAX_OPENED>,
+    /// The networks that it sends packets of.
+    networks: ArrayVec<Network, MAX_NETWORKS>,
+}
+
+/// A network that an address sends packets of.
+#[derive(Debug)]
+struct Network {
+    /// 24 bits of an IPv4 address, 64 of IPv6.
+    number: u64,
+    /// Does it stand in no house's own range?
+    public: bool,
+    /// Was one of its packets not forwarded?
+    first_hand: bool,
 }
 
 impl<A> Default for Census<A> {
@@ -136,7 +145,6 @@ impl<A: Copy + PartialEq> Census<A> {
                 sent: 0,
                 received: 0,
                 networks: ArrayVec::new(),
-                opened: ArrayVec::new(),
             });
             return self.parties.last_mut();
         }
@@ -175,40 +183,29 @@ impl<A: Copy + PartialEq> Census<A> {
             (true, false) => return Some(other),
             _ => {}
         }
-        let (networks, others) = (one.networks.len(), other.networks.len());
-        if networks.abs_diff(others) >= GATEWAY_NETWORKS {
-            return Some(if networks < others { one } else { other });
-        }
-        // Two neighbours: a scan must not be overlooked, so it is not the one that knocks at more ports.
-        match one.opened.len().cmp(&other.opened.len()) {
-            Ordering::Less => Some(one),
-            Ordering::Equal => None,
-            Ordering::Greater => Some(other),
-        }
+        let [networks, others] = [one, other].map(Party::public_networks);
+        // Of two neighbours none is chosen: a scan of the other must not be overlooked.
+        (networks.abs_diff(others) >= GATEWAY_NETWORKS).then_some(if networks < others {
+            one
+        } else {
+            other
+        })
     }
 }
 
 impl<A> Party<A> {
     fn sends(&mut self, packet: &Packet) {
         let first_hand = INITIAL_TTL.contains(&packet.ttl);
-        let network = network_of(packet.src);
+        let number = network_of(packet.src);
         let mut known = self.networks.iter_mut();
-        if let Some((_, any_first_hand)) = known.find(|(known, _)| *known == network) {
-            *any_first_hand |= first_hand;
+        if let Some(network) = known.find(|network| network.number == number) {
+            network.first_hand |= first_hand;
         } else if !self.networks.is_full() {
-            self.networks.push((network, first_hand));
-        }
-        let opens = match &packet.transport {
-            Transport::Tcp(tcp) => {
-                tcp.flags.contains(TcpFlags::SYN) && !tcp.flags.contains(TcpFlags::ACK)
-            }
-            _ => false,
-        };
-        if let Some(port) = packet.dport().filter(|_| opens)
-            && !self.opened.is_full()
-            && !self.opened.contains(&(packet.dst, port))
-        {
-            self.opened.push((packet.dst, port));
+            self.networks.push(Network {
+                number,
+                public: is_public(packet.src),
+                first_hand,
+            });
         }
     }
 
@@ -224,10 +221,21 @@ impl<A> Party<A> {
     }
 
     fn forwarded(&self) -> usize {
-        self.networks
-            .iter()
-            .filter(|(_, any_first_hand)| !any_first_hand)
-            .count()
+        let forwarded = |network: &&Network| !network.first_hand;
+        self.networks.iter().filter(forwarded).count()
+    }
+
+    fn public_networks(&self) -> usize {
+        let public = |network: &&Network| network.public;
+        self.networks.iter().filter(public).count()
+    }
+}
+
+/// RFC 1918, RFC 3927, RFC 4193 and RFC 4291 set apart what is not.
+fn is_public(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => !v4.is_private() && !v4.is_link_local(),
+        IpAddr::V6(v6) => !v6.is_unique_local() && !v6.is_unicast_link_local(),
     }
 }
 
@@ -246,7 +254,7 @@ mod tests {
     use super::*;
     use crate::{
         event::Feed,
-        packet::{IpOptions, Protocol, Tcp},
+        packet::{IpOptions, Protocol, Tcp, TcpFlags, Transport},
     };
 
     const OWN: u8 = 1;
@@ -344,14 +352,14 @@ mod tests {
     }
 
     #[test]
-    fn of_two_neighbours_the_one_that_knocks_is_the_stranger() {
-        let (me, scanner) = ([10, 0, 0, 1], [10, 0, 0, 9]);
+    fn of_two_neighbours_none_is_chosen() {
+        let (one, other) = ([10, 0, 0, 1], [10, 0, 0, 9]);
         let mut frames = Vec::new();
         for port in 1..=5 {
-            frames.push(frame(9, OWN, tcp(scanner, me, port, 64, SYN)));
-            frames.push(frame(OWN, 9, tcp(me, scanner, 40000, 64, TcpFlags::RST)));
+            frames.push(frame(9, OWN, tcp(other, one, port, 64, SYN)));
+            frames.push(frame(OWN, 9, tcp(one, other, 40000, 64, TcpFlags::RST)));
         }
-        assert_eq!(own(&frames), Some(OWN));
+        assert_eq!(own(&frames), None);
     }
 
     #[test]
