@@ -19,14 +19,22 @@ use crate::{
 
 /// Reads the text of a LOGEMU line without its dress: `PREFIX IN=eth0 OUT= MAC=.. SRC=.. DST=.. .. MARK=0`.
 pub fn emulated_line(text: &[u8]) -> Result<Report, Error> {
-    let head = Head::split(text.trim_ascii_end())?;
-    let mut fields = head.behind;
+    let text = text.trim_ascii_end();
     let mut report = Report::bare(Feed::Ulogd, Body::Frame);
+    match read(text, &mut report) {
+        Ok(()) => Ok(report),
+        Err(error) => Err(log_line::cause(text, error)),
+    }
+}
+
+fn read(text: &[u8], report: &mut Report) -> Result<(), Error> {
+    let head = Head::split(text)?;
+    let mut fields = head.behind;
     report.prefix = log_line::text(head.prefix);
     if is_of_program(&report.prefix) {
         return Err(Error::NotKernel);
     }
-    head.interfaces(&mut fields, &mut report)?;
+    head.interfaces(&mut fields, report)?;
     report.mac = link_layer(&mut fields)?;
     report.group = report.mac.is_some_and(|mac| is_group(mac.dst));
     report.body = body(&mut fields, report.mac)?;
@@ -37,7 +45,7 @@ pub fn emulated_line(text: &[u8]) -> Result<Report, Error> {
     report.owner = user.zip(fields.optional_number(b"GID=")?);
     report.mark = mark(&mut fields)?;
     if fields.is_at_end() {
-        Ok(report)
+        Ok(())
     } else {
         Err(Error::Trailing)
     }

@@ -32,9 +32,17 @@ pub fn log_line(text: &[u8]) -> Result<Report, Error> {
 fn otherwise(text: &[u8], error: Error) -> Result<Report, Error> {
     match error {
         Error::NotFirewall => martian::martian(text),
-        // Two lines break the grammar somewhere; the cause is worth more than the place.
-        _ if is_merged(text) => Err(Error::Merged),
-        _ => Err(error),
+        _ => Err(cause(text, error)),
+    }
+}
+
+/// Two lines in one break the grammar somewhere; the cause is worth more than the place.
+#[cold]
+pub(super) fn cause(text: &[u8], error: Error) -> Error {
+    match error {
+        Error::NotFirewall | Error::NotKernel => error,
+        _ if is_merged(text) => Error::Merged,
+        _ => error,
     }
 }
 
