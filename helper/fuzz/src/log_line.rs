@@ -75,7 +75,7 @@ fn check_again(mut report: Report) {
 }
 
 /// Does it tell what the kernel never tells, as ulogd does: a header's ports without all of the header, or SCTP's; IPv4
-/// options of unknown bytes; an IPv6 fragment whose number is missing; ICMP in the other family, and IPsec in IPv6 behind
+/// options of unknown bytes; an IPv6 fragment whose number is missing; ICMP in the other family, and ESP or AH in IPv6 behind
 /// `PROTO=`?
 fn has_no_line(report: &Report) -> bool {
     let Some(packet) = report.packet() else {
@@ -85,9 +85,10 @@ fn has_no_line(report: &Report) -> bool {
         Transport::Ports { .. } => true,
         Transport::Udp(udp) => udp.len.is_none(),
         Transport::Tcp(tcp) => tcp.seq.is_some() != tcp.ack.is_some(),
+        // ulogd reads them in the family that they are not of, too.
         Transport::Icmp(_) => packet.src.is_ipv6() != (packet.protocol == Protocol::ICMPV6),
         Transport::Ipsec { .. } => packet.src.is_ipv6() && !packet.has_options,
-        _ => false,
+        Transport::Other => false,
     };
     let untold_header = if packet.src.is_ipv6() {
         packet.fragment.is_some() != packet.ip_id.is_some()

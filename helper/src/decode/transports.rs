@@ -28,6 +28,9 @@ pub(super) fn transport(
         packet.protocol = Protocol(number.ok_or(Error::Value("PROTO="))?);
         return Ok(());
     };
+    if is_foreign(protocol, packet.src.is_ipv6()) {
+        return Err(Error::Value("PROTO="));
+    }
     packet.protocol = protocol;
     if later || fields.incomplete()? {
         return Ok(());
@@ -64,6 +67,16 @@ fn named(fields: &mut Fields<'_>) -> Option<Protocol> {
     } else {
         return None;
     })
+}
+
+/// Does the kernel not name this protocol in a packet of this family? ICMP of the other one is a number to it, and to IPv6
+/// ESP and AH are extension headers.
+fn is_foreign(protocol: Protocol, v6: bool) -> bool {
+    match protocol {
+        Protocol::ICMPV6 => !v6,
+        Protocol::ICMP | Protocol::ESP | Protocol::AH => v6,
+        _ => false,
+    }
 }
 
 /// What `nf_log_dump_udp_header` writes.
