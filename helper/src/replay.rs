@@ -192,6 +192,12 @@ impl Replay {
         &self.counts
     }
 
+    /// How many alerts were raised so far, given or not.
+    #[must_use]
+    pub const fn raised(&self) -> u64 {
+        self.waiting.raised
+    }
+
     /// The alerts that were not given yet, when nothing is left to read.
     pub fn finish(mut self) -> impl Iterator<Item = Alert> {
         // What is held back for clients that cannot read so fast.
@@ -236,6 +242,8 @@ struct Waiting {
     alerts: BTreeMap<u64, Alert>,
     /// Alerts below this number have been given.
     given: u64,
+    /// How many there were so far; they are numbered from 1 on.
+    raised: u64,
     /// What they hold, in bytes.
     bytes: usize,
 }
@@ -247,6 +255,7 @@ impl Waiting {
             return;
         }
         self.bytes += size(&alert);
+        self.raised = self.raised.max(alert.id);
         if let Some(old) = self.alerts.insert(alert.id, alert) {
             self.bytes -= size(&old);
         }
@@ -334,6 +343,7 @@ mod tests {
         attack(&mut replay, "22 01:00:00", "203.0.113.1");
         attack(&mut replay, "22 23:00:00", "203.0.113.2");
         assert_eq!(replay.next_final(), None, "it may begin again");
+        assert_eq!(replay.raised(), 2);
         attack(&mut replay, "23 02:00:00", "203.0.113.3");
         let first = replay.next_final().unwrap();
         assert_eq!(
@@ -344,6 +354,34 @@ mod tests {
         let rest: Vec<Alert> = replay.finish().collect();
         let sources: Vec<&str> = rest.iter().map(|alert| alert.sources[0].as_str()).collect();
         assert_eq!(sources, ["203.0.113.2", "203.0.113.3"]);
+    }
+
+    #[test]
+    fn what_waits_is_bounded_and_given_in_the_order_of_raising() {
+        let mut replay = replay();
+        let mut given = Vec::new();
+        let attackers = MAX_WAITING + 100;
+        for n in 0..attackers {
+            let when = format!("22 {:02}:{:02}:{:02}", n / 3600, n / 60 % 60, n % 60);
+            attack(
+                &mut replay,
+                &when,
+                &format!("203.{}.{}.9", n / 250, n % 250),
+            );
+            while let Some(alert) = replay.next_final() {
+                given.push(alert.id);
+            }
+            assert!(replay.waiting.alerts.len() <= MAX_WAITING);
+            if n % 500 == 0 {
+                let bytes: usize = replay.waiting.alerts.values().map(size).sum();
+                assert_eq!(replay.waiting.bytes, bytes);
+                assert!(bytes <= MAX_WAITING_BYTES);
+            }
+        }
+        assert!(given.len() >= 100, "{}", given.len());
+        assert_eq!(replay.raised(), attackers as u64);
+        given.extend(replay.finish().map(|alert| alert.id));
+        assert!(given.into_iter().eq(1..=attackers as u64));
     }
 
     #[test]

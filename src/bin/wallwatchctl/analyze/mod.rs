@@ -164,9 +164,7 @@ impl Work {
             unlooked += 1;
             if unlooked == LINES_PER_LOOK {
                 unlooked = 0;
-                let counts = self.replay.counts();
-                self.sheet
-                    .look(meter.bytes(), counts.lines.total + counts.frames.total)?;
+                self.sheet.look(meter.bytes(), &self.replay)?;
             }
         }
         Ok(())

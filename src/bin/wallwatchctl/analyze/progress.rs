@@ -69,8 +69,17 @@ impl Progress {
         ));
     }
 
+    /// Writes to standard output; the bar is away meanwhile where both are on a terminal.
+    pub(super) fn beside<T>(&self, write: impl FnOnce() -> T) -> T {
+        if io::stdout().is_terminal() {
+            self.aside(write)
+        } else {
+            write()
+        }
+    }
+
     /// Does something that writes to the terminal, while the bar is away.
-    pub(super) fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
+    fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
         match &self.bar {
             Some(bar) if self.moved.is_some() => bar.suspend(write),
             _ => write(),
@@ -112,6 +121,8 @@ fn bar(length: Option<u64>) -> ProgressBar {
     let template = if length.is_some() { BAR } else { SPINNER };
     let style = ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
-        .progress_chars("=> ");
+        .progress_chars("=> ")
+        // Every terminal has these; the last stands when the work is done.
+        .tick_chars("|/-\\ ");
     ProgressBar::with_draw_target(length, ProgressDrawTarget::hidden()).with_style(style)
 }

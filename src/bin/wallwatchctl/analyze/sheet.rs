@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use wallwatch_dbus::{Alert, Severity};
+use wallwatch_helper::replay::Replay;
 
 use super::{
     csv,
@@ -91,10 +92,12 @@ impl Sheet {
     }
 
     /// Shows how far the work is and what was found, where it is time to.
-    pub(super) fn look(&mut self, bytes: u64, units: u64) -> Result<(), Error> {
+    pub(super) fn look(&mut self, bytes: u64, replay: &Replay) -> Result<(), Error> {
         if self.progress.is_due() {
             self.write()?;
-            self.progress.show(bytes, units, self.summary.alerts());
+            let counts = replay.counts();
+            let units = counts.lines.total + counts.frames.total;
+            self.progress.show(bytes, units, replay.raised());
         }
         Ok(())
     }
@@ -130,7 +133,7 @@ impl Sheet {
         if !self.out.is_empty() {
             let mut stdout = io::stdout().lock();
             self.progress
-                .aside(|| stdout.write_all(&self.out).and_then(|()| stdout.flush()))?;
+                .beside(|| stdout.write_all(&self.out).and_then(|()| stdout.flush()))?;
             self.out.clear();
         }
         Ok(())

@@ -77,11 +77,6 @@ impl Summary {
         self.alerts == 0
     }
 
-    /// How many alerts there are.
-    pub(super) const fn alerts(&self) -> u64 {
-        self.alerts
-    }
-
     /// How severe the worst one is.
     pub(super) fn worst(&self) -> Option<Severity> {
         self.by_severity.keys().next().map(|severity| severity.0)
