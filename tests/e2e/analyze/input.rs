@@ -108,7 +108,7 @@ fn lines_of_several_files_are_merged_one_by_one() {
     // Each file alone has too little for an alert.
     let mut logs = [String::new(), String::new(), String::new()];
     for n in 0..30_u16 {
-        let when = format!("Nov 22 01:{n:02}:00");
+        let when = format!("2026-11-22T01:{n:02}:00+00:00");
         logs[usize::from(n % 3)] += &line(&when, "203.0.113.9", n + 1);
     }
     let files: Vec<PathBuf> = (0..3)
@@ -124,11 +124,10 @@ fn lines_of_several_files_are_merged_one_by_one() {
 #[test]
 fn a_stamp_without_a_year_is_of_the_year_in_which_the_file_was_written() {
     let dir = TempDir::new();
-    let file = write(
-        &dir,
-        "kern.log.7",
-        attack("01:00:00", "203.0.113.1").as_bytes(),
-    );
+    let text: String = (1..=3)
+        .map(|dport| line("Nov 22 01:00:00", "203.0.113.1", dport))
+        .collect();
+    let file = write(&dir, "kern.log.7", text.as_bytes());
     // 2019-11-23 00:00 UTC.
     written(
         &file,
@@ -145,6 +144,11 @@ fn a_stamp_without_a_year_is_of_the_year_in_which_the_file_was_written() {
         // 2019-11-22 01:00 UTC.
         assert_eq!(alert["first_seen"], 1_574_384_400_000_000_i64);
     }
+    // An archive without times tells nothing of the year.
+    written(&file, SystemTime::UNIX_EPOCH);
+    let said = analyzed(&[&"--json".into(), &file]).good();
+    let first_seen = said.alerts()[0]["first_seen"].as_i64().unwrap();
+    assert!(first_seen > 1_700_000_000_000_000, "{first_seen}");
 }
 
 #[test]

@@ -126,10 +126,15 @@ fn line(when: &str, src: &str, dport: u16) -> String {
     )
 }
 
-/// Three impossible packets at a time of 22 November.
+/// Three impossible packets at a time of 22 November 2026.
 fn attack(clock: &str, src: &str) -> String {
     (1..=3).fold(String::new(), |mut text, dport| {
-        write!(text, "{}", line(&format!("Nov 22 {clock}"), src, dport)).unwrap();
+        write!(
+            text,
+            "{}",
+            line(&format!("2026-11-22T{clock}+00:00"), src, dport)
+        )
+        .unwrap();
         text
     })
 }

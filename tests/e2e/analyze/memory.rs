@@ -60,7 +60,11 @@ fn a_hundred_files_are_read_side_by_side() {
     let mut stdin = child.stdin.take().unwrap();
     // The reader has come to the middle of every file when it has taken more than a pipe holds.
     for n in 0..1000 {
-        let line = super::line(&format!("Nov 22 02:{:02}:00", n / 60), "192.0.2.9", 80);
+        let line = super::line(
+            &format!("2026-11-22T02:{:02}:00+00:00", n / 60),
+            "192.0.2.9",
+            80,
+        );
         stdin.write_all(line.as_bytes()).unwrap();
     }
     let peak = peak_kib(child.id());

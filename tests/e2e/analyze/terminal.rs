@@ -71,8 +71,10 @@ fn slowly(dir: &Path) -> String {
         .map(|n| attack(&format!("01:00:0{n}"), &format!("203.0.113.{n}")))
         .collect();
     for n in 0..3000 {
-        text += &attack("01:00:10", "203.0.113.200")
-            .replace("Nov 22", if n < 1000 { "Nov 22" } else { "Nov 24" });
+        text += &attack("01:00:10", "203.0.113.200").replace(
+            "2026-11-22",
+            if n < 1000 { "2026-11-22" } else { "2026-11-24" },
+        );
     }
     fs::write(&log, text).unwrap();
     format!(

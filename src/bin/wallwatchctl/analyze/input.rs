@@ -25,6 +25,8 @@ use super::{
 
 /// So much of a compressed file is read at once.
 const BLOCK: usize = 1 << 14;
+/// No log is older: netfilter came with Linux 2.4, on 4 January 2001.
+const OLDEST: Timestamp = Timestamp(978_566_400 * Timestamp::SECOND);
 
 /// What was read of a line or a frame.
 pub(super) type Outcome = Result<Report, decode::Error>;
@@ -128,7 +130,7 @@ impl Input {
         let mut reference = circumstances.reference.clone();
         let is_regular = metadata.is_file();
         if let Some(written) = written_at(&metadata).filter(|_| is_regular) {
-            reference.now = written;
+            reference.now = written.min(reference.now);
         }
         let mut input = Self {
             name: name.clone(),
@@ -277,8 +279,9 @@ impl Input {
     }
 }
 
-/// When a file was written last.
+/// When a file was written last, where that can be: archives that hide it set it to the beginning of 1970 or 1980.
 fn written_at(metadata: &fs::Metadata) -> Option<Timestamp> {
     let since = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-    Some(Timestamp(i64::try_from(since.as_micros()).ok()?))
+    let written = Timestamp(i64::try_from(since.as_micros()).ok()?);
+    (written > OLDEST).then_some(written)
 }

@@ -99,7 +99,9 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<ExitCode, Error> {
     let progress = Progress::new(inputs.length(), !printer.quiet());
     let mut work = Work {
         replay: replay(settings.unwrap_or_default()),
-        beside: settings.map(|_| Beside::new(replay(detect::Config::default()))),
+        beside: settings
+            .filter(|_| form.has_summary())
+            .map(|_| Beside::new(replay(detect::Config::default()))),
         sheet: Sheet::new(form, progress),
         inputs,
     };
@@ -110,7 +112,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<ExitCode, Error> {
         return Ok(ExitCode::FAILURE);
     }
     work.read(&circumstances.meter)?;
-    let (unread, worst) = work.end(!printer.quiet())?;
+    let (unread, worst) = work.end()?;
     let is_found = args
         .fail_on
         .is_some_and(|level| worst.is_some_and(|worst| worst >= level));
@@ -171,7 +173,7 @@ impl Work {
     }
 
     /// Prints what is left. Says whether something could not be read, and how severe the worst alert is.
-    fn end(mut self, with_summary: bool) -> Result<(bool, Option<Severity>), Error> {
+    fn end(mut self) -> Result<(bool, Option<Severity>), Error> {
         let counts = self.replay.counts().clone();
         for alert in self.replay.finish() {
             self.sheet.add(&alert)?;
@@ -181,7 +183,7 @@ impl Work {
             cut: self.inputs.cut(),
             with_defaults: self.beside.map(Beside::alerts),
         };
-        let worst = self.sheet.end(&facts, with_summary)?;
+        let worst = self.sheet.end(&facts)?;
         let mut unread = false;
         for trouble in self.inputs.troubles() {
             self.sheet.tell(&trouble.sentence);

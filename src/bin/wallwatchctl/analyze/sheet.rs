@@ -28,6 +28,11 @@ pub(super) enum Form {
 }
 
 impl Form {
+    /// Is a summary wanted behind the alerts?
+    pub(super) const fn has_summary(&self) -> bool {
+        matches!(self, Self::Table(_, look) if look.words)
+    }
+
     /// A table as the printer and the terminal want it.
     pub(super) fn table(printer: &Printer) -> Self {
         let is_terminal = io::stdout().is_terminal();
@@ -37,7 +42,7 @@ impl Form {
             width: width
                 .filter(|_| is_terminal)
                 .map(|(_, columns)| columns.into()),
-            head: !printer.quiet(),
+            words: !printer.quiet(),
         };
         Self::Table(Table::new(look), look)
     }
@@ -103,16 +108,12 @@ impl Sheet {
     }
 
     /// Writes what is left, and what it all comes to; says how severe the worst alert is.
-    pub(super) fn end(
-        &mut self,
-        facts: &Facts<'_>,
-        with_summary: bool,
-    ) -> Result<Option<Severity>, Error> {
+    pub(super) fn end(&mut self, facts: &Facts<'_>) -> Result<Option<Severity>, Error> {
         self.progress.end();
         match &mut self.form {
             Form::Table(table, look) => {
                 table.end(&mut self.out);
-                if with_summary {
+                if look.words {
                     if !self.summary.is_empty() {
                         self.out.push(b'\n');
                     }

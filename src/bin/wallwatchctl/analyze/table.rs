@@ -40,8 +40,8 @@ pub(super) struct Look {
     pub(super) colour: bool,
     /// How wide it is; `None` where the lines go somewhere else.
     pub(super) width: Option<usize>,
-    /// Is the line of heads wanted?
-    pub(super) head: bool,
+    /// Are words wanted around the alerts: heads and a summary?
+    pub(super) words: bool,
 }
 
 /// The table. The first rows wait until it is known how wide the columns must be.
@@ -84,7 +84,7 @@ impl Table {
             return;
         }
         let widths = self.fit();
-        if self.look.head {
+        if self.look.words {
             push(out, &columns::head(&COLUMNS, &widths, self.look.colour));
         }
         for row in std::mem::take(&mut self.waiting) {
@@ -206,7 +206,7 @@ mod tests {
         let look = Look {
             colour: false,
             width,
-            head: true,
+            words: true,
         };
         let (mut table, mut out) = (Table::new(look), Vec::new());
         for source in sources {
