@@ -36,7 +36,7 @@ for target in "${targets[@]}"; do
     if [ "$target" = log_line ]; then
         awk 1 "fuzz/seeds/$target/"* | split -l 1 -a 3 - "$scratch/$target/corpus/line_"
     fi
-    arguments=(-max_total_time="$seconds" -timeout=10 -rss_limit_mb=1024 -print_final_stats=1)
+    arguments=(-max_total_time="$seconds" -timeout=10 -print_final_stats=1)
     [ ! -f "fuzz/dictionaries/$target" ] || arguments+=(-dict="fuzz/dictionaries/$target")
     log=$scratch/$target/log
     # The limit of time is the fuzzer's own; where it does not keep that, it is ended.
