@@ -66,7 +66,7 @@ pub(crate) enum Command {
         /// On or off
         switch: Switch,
     },
-    /// Look for attacks in log files, with the same code that watches live
+    /// Look for attacks in logs and captures, with the same code that watches live
     Analyze(analyze::Args),
     /// Say what a line of a firewall's log is, and why it is nothing or something to fear
     Explain(explain::Args),

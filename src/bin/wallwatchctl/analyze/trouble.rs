@@ -148,7 +148,7 @@ fn is_trailing(error: &io::Error) -> bool {
 fn files_of(path: &Path) -> String {
     let looks_like_log = |name: &str| {
         [
-            ".log", "kern", "messages", "syslog", "ufw", "firewall", ".pcap", "ulog",
+            ".log", "kern", "messages", "syslog", "ufw", "firewall", ".pcap",
         ]
         .iter()
         .any(|part| name.contains(part))
