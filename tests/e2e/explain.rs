@@ -262,6 +262,76 @@ fn arguments_and_standard_input_are_read_alike() {
 }
 
 #[test]
+fn a_lone_dash_stands_for_standard_input() {
+    let line = syn("DROP ");
+    let by_nothing = explained(&["--json"], format!("{line}\n{line}\n"));
+    let by_dash = explained(&["--json", "-"], format!("{line}\n{line}\n"));
+    assert_eq!(stdout(&by_dash), stdout(&by_nothing));
+    assert_eq!(by_dash.status.code(), Some(0));
+    let among_lines = explained(&["-q", "hello", "-", &line], format!("{line}\n"));
+    assert_eq!(
+        stdout(&among_lines),
+        "refused\ntcp-connect-scan\ntcp-connect-scan\n"
+    );
+    let one = explained(&["--color", "never", "-"], format!("{line}\n"));
+    assert!(stdout(&one).starts_with("1. probe"), "as without the dash");
+    assert!(stdout(&explained(&["--help"], "")).contains("a lone -"));
+}
+
+#[test]
+fn the_mark_that_an_editor_sets_before_the_first_line_is_no_part_of_it() {
+    for dress in ["", "Nov 22 01:10:00 host kernel: "] {
+        let line = format!("{dress}{}", syn("DROP "));
+        let marked = format!("\u{feff}{line}");
+        for (marked, plain) in [
+            (
+                explained(&["--json"], format!("{marked}\n{line}\n")),
+                explained(&["--json"], format!("{line}\n{line}\n")),
+            ),
+            (
+                explained(&["--json", &marked], ""),
+                explained(&["--json", &line], ""),
+            ),
+        ] {
+            assert_eq!(stdout(&marked), stdout(&plain));
+            assert_eq!(marked.status.code(), Some(0));
+        }
+        // Nowhere else does it stand for anything but itself.
+        let later = format!("\u{feff}Nov 22 01:10:00 host kernel: {}", syn("DROP "));
+        let later = explained(&[], format!("hello\n{later}\n"));
+        assert_eq!(later.status.code(), Some(1));
+    }
+}
+
+#[test]
+fn a_terminal_is_told_that_lines_are_awaited() {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "script(1) gives the program a terminal of its own"
+    )]
+    let mut script = Command::new("script");
+    let command = format!(
+        "{} explain -q 2>&1 >/dev/null",
+        env!("CARGO_BIN_EXE_wallwatchctl")
+    );
+    let mut child = script
+        .args(["-qec", &command, "/dev/null"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Ctrl+D, as the terminal takes it.
+    child.stdin.take().unwrap().write_all(b"\x04").unwrap();
+    let output = child.wait_with_output().unwrap();
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        shown.contains("Waiting for lines of a firewall's log; Ctrl+D ends."),
+        "{shown:?}"
+    );
+    assert_eq!(explained(&[], "").stderr, b"", "a pipe is told nothing");
+}
+
+#[test]
 fn text_is_a_verdict_a_sentence_and_the_facts() {
     let output = explained(&["--color", "never", &syn("[UFW BLOCK] ")], "");
     assert_eq!(

@@ -2,7 +2,7 @@
 
 use std::{
     ffi::OsString,
-    io::{self, BufRead as _, IsTerminal as _, Read as _},
+    io::{self, BufRead as _, IsTerminal as _, Read as _, Write as _},
     os::unix::ffi::OsStrExt as _,
     process::ExitCode,
 };
@@ -22,14 +22,20 @@ use crate::{error::Error, print::Printer, zone::system_zone};
 /// (`LOG_LINE_MAX`, kernel/printk/printk.c: 1024) and some thirty fields.
 const MAX_LINE: usize = 64 * 1024;
 
+/// What stands for standard input, as in `analyze`.
+const STANDARD_INPUT: &str = "-";
+
+/// The byte order mark that some editors set before the first line (RFC 3629 section 6).
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
+
 /// Which lines.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
-Without LINE, lines are read from standard input. A line may wear any dress: syslog, journal (also JSON), dmesg, ulogd or none.
+Without LINE, or where it is a lone -, lines are read from standard input. A line may wear any dress: syslog, journal (also JSON), dmesg, ulogd or none.
 What is asked with --json has one object a line: packet, error, class, reason, trusted, signatures.
 Exit code: 0 where every line was read, 1 where one was refused, 2 for a wrong option.")]
 pub(crate) struct Args {
-    /// Lines of a firewall's log; quote each
+    /// Lines of a firewall's log, each in quotes; - for standard input
     #[arg(value_name = "LINE")]
     lines: Vec<OsString>,
 }
@@ -45,21 +51,30 @@ pub(crate) fn run(args: &Args, printer: &mut Printer) -> Result<ExitCode, Error>
         neighbourhood: Neighbourhood::default(),
         printer,
         shown: 0,
-        numbered: args.lines.len() != 1,
+        numbered: !matches!(args.lines.as_slice(), [line] if line != STANDARD_INPUT),
         refused: false,
     };
     if args.lines.is_empty() {
         explainer.standard_input()?;
     } else {
-        args.lines
-            .iter()
-            .try_for_each(|line| explainer.line(line.as_bytes()))?;
+        for line in &args.lines {
+            if line == STANDARD_INPUT {
+                explainer.standard_input()?;
+            } else {
+                explainer.line(unmarked(line.as_bytes()))?;
+            }
+        }
     }
     Ok(if explainer.refused {
         ExitCode::FAILURE
     } else {
         ExitCode::SUCCESS
     })
+}
+
+/// The text behind the mark that may stand where an input starts.
+fn unmarked(start: &[u8]) -> &[u8] {
+    start.strip_prefix(BYTE_ORDER_MARK).unwrap_or(start)
 }
 
 /// The answer for a line, as JSON shows it.
@@ -92,11 +107,15 @@ impl Explainer<'_> {
     fn standard_input(&mut self) -> Result<(), Error> {
         let mut reader = io::stdin().lock();
         if reader.is_terminal() {
-            self.printer
-                .note("Paste lines of a firewall's log here; end with Ctrl+D.")?;
+            // Whoever closed standard error wants to hear nothing.
+            _ = writeln!(
+                io::stderr(),
+                "Waiting for lines of a firewall's log; Ctrl+D ends."
+            );
         }
         let fail = |error| Error::File(format!("cannot read standard input: {error}"));
         let mut line = Vec::new();
+        let mut is_first = true;
         loop {
             line.clear();
             let limit = MAX_LINE as u64 + 1;
@@ -107,7 +126,8 @@ impl Explainer<'_> {
             if line.last() != Some(&b'\n') {
                 reader.skip_until(b'\n').map_err(fail)?;
             }
-            self.line(&line)?;
+            self.line(if is_first { unmarked(&line) } else { &line })?;
+            is_first = false;
         }
     }
 
