@@ -174,6 +174,11 @@ const fn is_about_ports(kind: Option<Kind>) -> bool {
     )
 }
 
+/// Is this a kind whose packets name a sender that nobody can be?
+const fn is_forged(kind: Option<Kind>) -> bool {
+    matches!(kind, Some(Kind::Bogon | Kind::Land))
+}
+
 /// How much was tried and in which time ("1,000 ports in 2 s"), and what became of it, as a sentence that refers to that.
 fn extent_and_outcome(alert: &Alert) -> String {
     let (n, what) = if alert.port_count > 0 && is_about_ports(alert.kind()) {
@@ -225,6 +230,12 @@ pub fn sentence(alert: &Alert) -> String {
         None if alert.closed => "attacked this computer",
         None => "is attacking this computer",
     };
+    if is_forged(alert.kind()) {
+        return format!(
+            "Somebody {doing} in the name of {who}: {}",
+            extent_and_outcome(alert)
+        );
+    }
     let doing = if source_count(alert) > 1 {
         Cow::Owned(doing_together(doing))
     } else {
@@ -371,7 +382,8 @@ mod tests {
 
     #[test]
     fn several_sources_take_the_plural_and_nothing_else_changes() {
-        for kind in Kind::ALL.iter().filter(|kind| **kind != Kind::Test) {
+        let blames = |kind: &&Kind| **kind != Kind::Test && !is_forged(Some(**kind));
+        for kind in Kind::ALL.iter().filter(blames) {
             for closed in [false, true] {
                 let one = Alert {
                     kind: kind.to_string(),
@@ -402,6 +414,24 @@ mod tests {
             ..scan(Verdict::Unknown)
         };
         assert!(sentence(&nobody_listed).starts_with("2 addresses are trying"));
+    }
+
+    #[test]
+    fn a_forged_sender_is_not_blamed() {
+        for kind in [Kind::Bogon, Kind::Land] {
+            let alert = Alert {
+                kind: kind.to_string(),
+                packets: 3,
+                ..scan(Verdict::Dropped)
+            };
+            let text = sentence(&alert);
+            assert!(
+                text.starts_with(
+                    "Somebody is attacking this computer in the name of 192.168.1.66: 3 packets in"
+                ),
+                "{text}"
+            );
+        }
     }
 
     #[test]

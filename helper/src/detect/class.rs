@@ -2,7 +2,7 @@
 
 use wallwatch_dbus::{Kind, Verdict};
 
-use super::{fingerprint, icmp, tcp, tool, tool::Tool, udp};
+use super::{fingerprint, forged, icmp, tcp, tool, tool::Tool, udp};
 use crate::{
     event::Event,
     neighbourhood::Neighbourhood,
@@ -91,6 +91,9 @@ pub enum Class {
 #[must_use]
 pub fn classify(event: &Event, neighbourhood: &Neighbourhood) -> Class {
     let packet = &event.packet;
+    if let Some(probe) = forged::judge(event) {
+        return Class::Probe(probe);
+    }
     if packet.src.is_unspecified() || neighbourhood.is_own(packet.src) {
         return Class::Harmless(Harmless::Own);
     }
@@ -168,7 +171,10 @@ fn adjusted(mut probe: Probe, event: &Event, neighbourhood: &Neighbourhood) -> P
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{decode, event::Timestamp};
+    use crate::{
+        decode,
+        event::{Timestamp, bounded},
+    };
 
     /// The event of a line that goes on behind the addresses.
     fn event(src: &str, rest: &str) -> Event {
@@ -318,15 +324,54 @@ mod tests {
     #[test]
     fn our_own_and_the_unspecified_address_are_harmless() {
         let own = Neighbourhood {
-            addresses: vec!["192.0.2.2".parse().unwrap()],
+            addresses: vec!["192.0.2.3".parse().unwrap()],
             ..Neighbourhood::default()
         };
         let rest = "PROTO=UDP SPT=40000 DPT=161 LEN=20 ";
-        for src in ["192.0.2.2", "0.0.0.0", "127.0.0.1"] {
+        for (src, interface) in [
+            ("192.0.2.3", "eth0"),
+            ("0.0.0.0", "eth0"),
+            ("127.0.0.1", "lo"),
+            ("127.0.0.1", ""),
+            ("192.0.2.2", "lo"),
+        ] {
+            let mut event = event(src, rest);
+            event.interface = bounded(interface);
+            let own = if src == "192.0.2.2" {
+                Neighbourhood {
+                    addresses: vec![event.packet.src],
+                    ..own.clone()
+                }
+            } else {
+                own.clone()
+            };
             assert_eq!(
-                classify(&event(src, rest), &own),
+                classify(&event, &own),
                 Class::Harmless(Harmless::Own),
-                "{src}"
+                "{src} by {interface:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_impossible_sender_is_named_for_what_it_is() {
+        let udp = "PROTO=UDP SPT=40000 DPT=161 LEN=20 ";
+        let syn = "PROTO=TCP SPT=139 DPT=139 WINDOW=1024 RES=0x00 SYN URGP=0 ";
+        for (src, rest, interface, kind) in [
+            ("127.0.0.1", udp, "eth0", Kind::Bogon),
+            ("224.0.0.5", udp, "eth0", Kind::Bogon),
+            ("255.255.255.255", udp, "eth0", Kind::Bogon),
+            ("240.0.0.1", udp, "", Kind::Bogon),
+            ("0.1.2.3", udp, "eth0", Kind::Bogon),
+            ("192.0.2.2", udp, "eth0", Kind::Land),
+            ("192.0.2.2", syn, "", Kind::Land),
+        ] {
+            let mut event = event(src, rest);
+            event.interface = bounded(interface);
+            assert_eq!(
+                kind_and_nature(classify(&event, &Neighbourhood::default())),
+                Ok((kind, Nature::Impossible)),
+                "{src} by {interface:?}"
             );
         }
     }

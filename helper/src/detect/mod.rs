@@ -7,6 +7,7 @@
 mod class;
 mod config;
 mod fingerprint;
+mod forged;
 mod icmp;
 mod origin;
 mod scan;
