@@ -116,6 +116,15 @@ impl Dates {
         Some((at(midnight.saturating_sub(offset), micros), behind))
     }
 
+    /// `2026-11-22T01:10:00.123456+0100`, as ulogd writes it: its zone is left out where that is UTC.
+    pub(super) fn iso_of_ulogd<'a>(&mut self, text: &'a [u8]) -> Option<(Timestamp, &'a [u8])> {
+        let (date, rest) = text.split_first_chunk::<10>()?;
+        let midnight = self.midnight(*date)?;
+        let (micros, rest) = clock(rest.strip_prefix(b"T")?)?;
+        let (offset, rest) = utc_offset(rest).unwrap_or((0, rest));
+        Some((at(midnight.saturating_sub(offset), micros), rest))
+    }
+
     /// `2026-11-22 01:10:00 UTC`, as `journalctl -o short-full` writes it behind the day of the week.
     ///
     /// A zone's letters do not say which place's they are, so but for UTC the local clock is meant.

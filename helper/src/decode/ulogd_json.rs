@@ -154,7 +154,7 @@ impl Object<'_> {
         let read = self
             .timestamp
             .as_ref()
-            .map(|text| dates.iso(text.as_bytes()));
+            .map(|text| dates.iso_of_ulogd(text.as_bytes()));
         match read {
             Some(Some((time, []))) => Ok(Stamp::Wall(time)),
             Some(_) => Err(Error::Value("timestamp")),
