@@ -117,7 +117,7 @@ pub(super) fn clock(text: &[u8]) -> Option<(i64, &[u8])> {
 }
 
 /// `01:10:00` in seconds; its eight bytes are looked at as one number.
-fn seconds_of_day(clock: [u8; 8]) -> Option<i64> {
+pub(super) fn seconds_of_day(clock: [u8; 8]) -> Option<i64> {
     // Digits become their values and colons 0.
     let values = u64::from_be_bytes(clock) ^ u64::from_be_bytes(*b"00:00:00");
     // Of a byte that is none of these the highest bit is set, or becomes so: 9 and 0x76 are 0x7f, and so are 0 and 0x7f.

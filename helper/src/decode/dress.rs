@@ -318,10 +318,11 @@ fn kernel_stamp(text: &[u8]) -> Option<(Stamp, &[u8])> {
     Some((stamp, behind_caller(rest)))
 }
 
-/// `123.456789` in microseconds, and the text behind.
+/// `123.456789` in microseconds, always with six digits behind the point, and the text behind.
 fn seconds(text: &[u8]) -> Option<(i64, &[u8])> {
     let (seconds, rest) = leading_number(text)?;
-    let (micros, rest) = fraction(rest.strip_prefix(b".")?)?;
+    let (micros, rest) = rest.strip_prefix(b".")?.split_first_chunk()?;
+    let micros = six_digits(*micros).filter(|_| !rest.first().is_some_and(u8::is_ascii_digit))?;
     let whole = seconds.checked_mul(Timestamp::SECOND)?;
     Some((whole.checked_add(micros)?, rest))
 }

@@ -107,7 +107,8 @@ fn body(fields: &mut Fields<'_>, mac: Option<Mac>) -> Result<Body, Error> {
 /// What `printpkt_ipv4` writes.
 fn ipv4(fields: &mut Fields<'_>, src: IpAddr, dst: IpAddr) -> Result<Packet, Error> {
     let len = headers::length(fields)?;
-    let tos = plain_byte(fields).ok_or(Error::Missing("TOS="))? | fields.byte(b"PREC=")?;
+    let tos = plain_byte(fields).ok_or(Error::Missing("TOS="))?;
+    let tos = headers::type_of_service(tos, fields.byte(b"PREC=")?)?;
     let ttl = fields.number(b"TTL=")?;
     let ip_id = fields.number::<u16, _>(b"ID=")?;
     let (df, fragment) = headers::fragment(fields)?;

@@ -76,10 +76,23 @@ pub(super) fn fragment(fields: &mut Fields<'_>) -> Result<(bool, Option<Fragment
     Ok((df, fragment))
 }
 
+/// Both halves of the byte, of which the lowest bit is never told (`IPTOS_TOS_MASK` and `IPTOS_PREC_MASK`,
+/// include/uapi/linux/ip.h).
+#[inline]
+pub(super) const fn type_of_service(tos: u8, precedence: u8) -> Result<u8, Error> {
+    if tos & !0x1e != 0 {
+        return Err(Error::Value("TOS="));
+    }
+    if precedence & !0xe0 != 0 {
+        return Err(Error::Value("PREC="));
+    }
+    Ok(tos | precedence)
+}
+
 /// What `dump_ipv4_packet` writes.
 fn ipv4(fields: &mut Fields<'_>, place: Place, packet: &mut Packet) -> Result<(), Error> {
     packet.len = length(fields)?;
-    packet.tos = fields.byte(b"TOS=")? | fields.byte(b"PREC=")?;
+    packet.tos = type_of_service(fields.byte(b"TOS=")?, fields.byte(b"PREC=")?)?;
     packet.ttl = fields.number(b"TTL=")?;
     packet.ip_id = Some(fields.number::<u16, _>(b"ID=")?.into());
     if !fields.next_is(b"PROTO=") {
@@ -199,8 +212,11 @@ impl Extensions {
         } else if self.is_later() {
             self.end = Some((UNREAD, Transport::Other));
         }
-        // The kernel writes no blank behind the bracket at which it ends.
+        // The kernel writes no blank behind the bracket at which it ends, before the end of a quoted packet neither.
         fields.expect(b")")?;
+        if self.end.is_some() && fields.next_is(b"]") {
+            return Ok(());
+        }
         fields.end().ok_or(Error::Value("OPT"))
     }
 

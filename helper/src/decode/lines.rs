@@ -2,6 +2,7 @@
 
 use super::{
     Error, Report, Stamp,
+    calendar::seconds_of_day,
     dates::{Dates, Reference},
     dress::{Undressed, Writer, undress},
     emulated_line, journal, kmsg, log_line, ulogd_json,
@@ -115,12 +116,17 @@ fn quotes_header(prefix: &str) -> bool {
             return false;
         };
         let time = || {
-            let (_, [h1, h2]) = before.split_last_chunk()?;
-            let ([_, m1, m2, second, s1, s2], _) = behind.split_first_chunk()?;
-            let digits = [h1, h2, m1, m2, s1, s2];
-            Some(*second == b':' && digits.into_iter().all(u8::is_ascii_digit))
+            let (start, [h1, h2]) = before.split_last_chunk()?;
+            let ([_, m1, m2, second, s1, s2], rest) = behind.split_first_chunk()?;
+            let clock = [*h1, *h2, b':', *m1, *m2, *second, *s1, *s2];
+            // What goes on behind, or had two digits between colons before, is the address of a network card.
+            let before = matches!(start, [.., b':', _, _, b':'])
+                || start.last().is_some_and(u8::is_ascii_hexdigit);
+            let goes_on = |byte: &u8| *byte == b':' || byte.is_ascii_hexdigit();
+            let alone = !before && !rest.first().is_some_and(goes_on);
+            (alone && seconds_of_day(clock).is_some()).then_some(())
         };
-        before.ends_with(b"kernel") || before.ends_with(b"kernel[0]") || time() == Some(true)
+        before.ends_with(b"kernel") || before.ends_with(b"kernel[0]") || time().is_some()
     })
 }
 

@@ -179,7 +179,14 @@ fn before_out(text: &[u8]) -> Option<(&[u8], &[u8])> {
 /// Is there within this prefix what stands before one: the end of another line's dress, or of another's interfaces?
 fn holds_header(prefix: &[u8]) -> bool {
     // The shortest is the kernel's stamp, `[    1.234567] `.
-    prefix.len() >= 14 && (holds_dress(prefix) || prefix.windows(5).any(|found| found == b" OUT="))
+    prefix.len() >= 14 && (holds_dress(prefix) || holds_interfaces(prefix))
+}
+
+/// Does `IN=` stand in it, and ` OUT=` behind that?
+fn holds_interfaces(prefix: &[u8]) -> bool {
+    let out = prefix.windows(5).rposition(|found| found == b" OUT=");
+    out.and_then(|at| prefix.get(..at))
+        .is_some_and(|before| before.windows(3).any(|found| found == b"IN="))
 }
 
 /// Does another line, with its dress, stand behind this one?

@@ -25,7 +25,9 @@ pub(super) fn transport(
         // What the kernel writes as a number it does not look into.
         let number = fields.decimal(0xff).filter(|_| fields.end().is_some());
         let number = number.and_then(|number| number.try_into().ok());
-        packet.protocol = Protocol(number.ok_or(Error::Value("PROTO="))?);
+        let numbered = |protocol: &Protocol| !is_never_number(*protocol, packet.src.is_ipv6());
+        let protocol = number.map(Protocol).filter(numbered);
+        packet.protocol = protocol.ok_or(Error::Value("PROTO="))?;
         return Ok(());
     };
     if is_foreign(protocol, packet.src.is_ipv6()) {
@@ -79,6 +81,18 @@ fn is_foreign(protocol: Protocol, v6: bool) -> bool {
     }
 }
 
+/// Does the kernel never write this protocol of this family as a number? It names it, or to IPv6 it is an extension header.
+/// UDP-Lite, which new kernels may forget, may be one.
+const fn is_never_number(protocol: Protocol, v6: bool) -> bool {
+    match protocol {
+        Protocol::TCP | Protocol::UDP | Protocol::ESP | Protocol::AH => true,
+        Protocol::ICMP => !v6,
+        // And hop-by-hop options, routing, fragment and destination options (RFC 8200 section 4).
+        Protocol::ICMPV6 | Protocol(0 | 43 | 44 | 60) => v6,
+        _ => false,
+    }
+}
+
 /// What `nf_log_dump_udp_header` writes.
 #[inline]
 pub(super) fn udp(fields: &mut Fields<'_>) -> Result<Udp, Error> {
@@ -100,7 +114,10 @@ fn tcp(fields: &mut Fields<'_>) -> Result<Tcp, Error> {
         (None, None)
     };
     let window = fields.number(b"WINDOW=")?;
-    fields.byte(b"RES=")?;
+    // The reserved bits, two places higher than they stand (`TCP_RESERVED_BITS`, include/uapi/linux/tcp.h).
+    if fields.byte(b"RES=")? & !0x3c != 0 {
+        return Err(Error::Value("RES="));
+    }
     // Accurate ECN, the ninth flag, which kernels write since 6.15 (RFC 9768).
     fields.word(b"AE");
     let flags = flags(fields);
