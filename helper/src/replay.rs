@@ -37,6 +37,10 @@ pub struct Tally {
     pub total: u64,
     /// Those that are no firewall events, by the reason.
     pub refused: BTreeMap<decode::Error, u64>,
+    /// Those of the others that tell no time.
+    pub timeless: u64,
+    /// Those that count from the start of a machine.
+    pub from_boot: u64,
 }
 
 impl Tally {
@@ -64,17 +68,41 @@ pub struct Counts {
     pub answers: u64,
     /// What is no IP packet, or a packet of which only the addresses are told: no attack is made of it.
     pub others: u64,
-    /// The first and the last time of a packet that came in.
+    /// The first and the last time that a packet that came in told.
     pub span: Option<(Timestamp, Timestamp)>,
+    /// The latest time that was reckoned from the start of the machine.
+    pub latest_from_boot: Option<Timestamp>,
 }
 
 impl Counts {
-    /// Notes an event.
-    fn event(&mut self, time: Timestamp, harmless: bool) {
+    /// Those of a unit.
+    const fn tally(&mut self, unit: Unit) -> &mut Tally {
+        match unit {
+            Unit::Line => &mut self.lines,
+            Unit::Frame => &mut self.frames,
+        }
+    }
+
+    /// Notes how the time of something is known.
+    fn stamp(&mut self, unit: Unit, stamp: Stamp, time: Timestamp) {
+        match stamp {
+            Stamp::Wall(_) => {}
+            Stamp::Boot(_) => {
+                self.tally(unit).from_boot += 1;
+                self.latest_from_boot = self.latest_from_boot.max(Some(time));
+            }
+            Stamp::None => self.tally(unit).timeless += 1,
+        }
+    }
+
+    /// Notes an event, with its time where it told one.
+    fn event(&mut self, told: Option<Timestamp>, harmless: bool) {
         self.events += 1;
         self.harmless += u64::from(harmless);
-        let (first, last) = self.span.unwrap_or((time, time));
-        self.span = Some((first.min(time), last.max(time)));
+        if let Some(time) = told {
+            let (first, last) = self.span.unwrap_or((time, time));
+            self.span = Some((first.min(time), last.max(time)));
+        }
     }
 }
 
@@ -138,10 +166,7 @@ impl Replay {
 
     /// Takes one more line or frame as it was read.
     pub fn feed_unit(&mut self, unit: Unit, read: &Result<Report, decode::Error>) {
-        let tally = match unit {
-            Unit::Line => &mut self.counts.lines,
-            Unit::Frame => &mut self.counts.frames,
-        };
+        let tally = self.counts.tally(unit);
         tally.total += 1;
         let report = match read {
             Ok(report) => report,
@@ -151,9 +176,10 @@ impl Replay {
             }
         };
         let time = self.time_of(report.stamp);
+        self.counts.stamp(unit, report.stamp, time);
         let verdict = self.verdicts.of(&report.prefix);
         match report.event(time, verdict) {
-            Some(event) => self.observe(&event),
+            Some(event) => self.look(&event, report.stamp != Stamp::None),
             None if report.packet().is_none() => self.counts.others += 1,
             None if report.outbound => self.counts.outbound += 1,
             None => self.counts.answers += 1,
@@ -162,9 +188,14 @@ impl Replay {
 
     /// Looks at one more event.
     pub fn observe(&mut self, event: &Event) {
+        self.look(event, true);
+    }
+
+    /// Looks at an event whose time was told, or not.
+    fn look(&mut self, event: &Event, is_told: bool) {
         self.now = self.now.max(event.time);
         let suspect = self.watcher.observe(event, &mut self.changes);
-        self.counts.event(event.time, !suspect);
+        self.counts.event(is_told.then_some(event.time), !suspect);
         self.take_changes();
     }
 
@@ -410,6 +441,23 @@ mod tests {
             counts.lines.refused.get(&decode::Error::NotKernel),
             Some(&1)
         );
+    }
+
+    #[test]
+    fn times_that_are_not_told_are_counted_and_no_span_is_made_of_them() {
+        let line = "IN=eth0 OUT= MAC= SRC=203.0.113.1 DST=192.0.2.2 LEN=40 TOS=0x00 PREC=0x00 TTL=52 ID=1 PROTO=TCP SPT=50000 \
+                    DPT=1 WINDOW=1024 RES=0x00 URGP=0 ";
+        let mut replay = replay();
+        feed(&mut replay, line);
+        let counts = replay.counts();
+        assert_eq!((counts.events, counts.lines.timeless), (1, 1));
+        assert_eq!(counts.span, None);
+        feed(&mut replay, &format!("[9000000.000000] DROP {line}"));
+        let counts = replay.counts();
+        assert_eq!((counts.lines.timeless, counts.lines.from_boot), (1, 1));
+        let future = NOW.plus(9_000_000 * Timestamp::SECOND);
+        assert_eq!(counts.latest_from_boot, Some(future));
+        assert_eq!(counts.span, Some((future, future)));
     }
 
     #[test]

@@ -83,6 +83,30 @@ fn a_log_without_attacks_says_so() {
 }
 
 #[test]
+fn times_that_the_log_does_not_have_are_told_as_such() {
+    let bare = attack("01:00:00", "203.0.113.1")
+        .replace("2026-11-22T01:00:00+00:00 host kernel: [   12.345678] ", "");
+    assert!(bare.starts_with("DROP IN="), "{bare}");
+    let said = piped(&[], bare.as_bytes()).good();
+    said.has(&["\n3 packets came in.\n3 lines tell no time; the time of reading stands for it.\n"]);
+    assert!(!said.stdout.contains("within a second"), "{}", said.stdout);
+    let mixed = attack("01:00:00", "203.0.113.1") + bare.lines().next().unwrap();
+    piped(&[], mixed.as_bytes()).good().has(&[
+        "\n1 line tells no time; that of what stands before stands for it, or that of reading.\n",
+    ]);
+
+    let from_start = |seconds: &str| {
+        let text = bare.replace("DROP IN=", &format!("[{seconds}.000000] DROP IN="));
+        piped(&[], text.as_bytes()).good()
+    };
+    from_start("1")
+        .has(&["\n3 lines count from the start of a machine; that of this one was taken.\n"]);
+    from_start("900000000").has(&[
+        "\n3 lines count from the start of a machine; that of this one was taken and gives times yet to come, so they are of another.\n",
+    ]);
+}
+
+#[test]
 fn quiet_prints_the_alerts_only() {
     let said = analyzed(&[&"-q".into(), &case("nmap_sX")]).good();
     assert_eq!(said.stdout.lines().count(), 1, "{}", said.stdout);

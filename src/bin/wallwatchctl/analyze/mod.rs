@@ -182,6 +182,7 @@ impl Work {
             counts: &counts,
             cut: self.inputs.cut(),
             with_defaults: self.beside.map(Beside::alerts),
+            now: clock::now(),
         };
         let worst = self.sheet.end(&facts)?;
         let mut unread = false;

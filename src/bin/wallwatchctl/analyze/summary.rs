@@ -6,6 +6,7 @@ use wallwatch::text::{self, count, number};
 use wallwatch_dbus::{Alert, Severity};
 use wallwatch_helper::{
     decode,
+    event::Timestamp,
     replay::{Counts, Tally},
 };
 
@@ -69,6 +70,8 @@ pub(super) struct Facts<'a> {
     pub(super) cut: u64,
     /// How many alerts the default settings give, where others were tried.
     pub(super) with_defaults: Option<u64>,
+    /// When everything was read.
+    pub(super) now: Timestamp,
 }
 
 impl Summary {
@@ -133,6 +136,7 @@ impl Summary {
             ));
         }
         lines.extend(packets(facts.counts));
+        lines.extend(times(facts.counts, facts.now));
         if facts.cut > 0 {
             lines.push(format!(
                 "{} longer than 8 KiB and cut.",
@@ -251,6 +255,8 @@ fn packets(counts: &Counts) -> Vec<String> {
         } else {
             format!("From {from} to {to}: {}.", text::span(last.since(first)))
         });
+    }
+    if counts.events > 0 {
         let packets = count(counts.events, "packet", "packets");
         lines.push(match counts.harmless {
             0 => format!("{packets} came in."),
@@ -280,6 +286,43 @@ fn packets(counts: &Counts) -> Vec<String> {
         }
     }
     lines
+}
+
+/// Which times are not those of a clock.
+fn times(counts: &Counts, now: Timestamp) -> Vec<String> {
+    let mut lines = Vec::new();
+    let instead = if counts.span.is_none() {
+        "the time of reading stands for it"
+    } else {
+        "that of what stands before stands for it, or that of reading"
+    };
+    let is_future = counts.latest_from_boot.is_some_and(|latest| latest > now);
+    let boot = if is_future {
+        "that of this one was taken and gives times yet to come, so they are of another"
+    } else {
+        "that of this one was taken"
+    };
+    for (tally, one, many) in [
+        (&counts.lines, "line", "lines"),
+        (&counts.frames, "frame", "frames"),
+    ] {
+        if tally.timeless > 0 {
+            let (units, s) = (count(tally.timeless, one, many), third(tally.timeless));
+            lines.push(format!("{units} tell{s} no time; {instead}."));
+        }
+        if tally.from_boot > 0 {
+            let (units, s) = (count(tally.from_boot, one, many), third(tally.from_boot));
+            lines.push(format!(
+                "{units} count{s} from the start of a machine; {boot}."
+            ));
+        }
+    }
+    lines
+}
+
+/// How a verb ends behind so many.
+const fn third(n: u64) -> &'static str {
+    if n == 1 { "s" } else { "" }
 }
 
 /// How many lines or frames were no firewall events, and why.
@@ -331,6 +374,7 @@ mod tests {
             counts,
             cut: 0,
             with_defaults: None,
+            now: Timestamp(0),
         };
         summary.lines(&facts, false).join("\n")
     }
