@@ -241,3 +241,48 @@ fn an_empty_file_is_a_log_of_no_lines() {
         );
     }
 }
+
+#[test]
+fn a_line_that_two_files_tell_is_one_packet() {
+    let dir = TempDir::new();
+    let log: String = (0..60)
+        .map(|n| attack(&format!("01:{n:02}:00"), "203.0.113.1"))
+        .collect();
+    // Two equal lines of one file are two packets.
+    let log = log + &attack("02:00:00", "203.0.113.1") + &attack("02:00:00", "203.0.113.1");
+    let other = "2026-11-22T01:30:30+00:00 host sshd[7]: Invalid user admin\n";
+    let kern = write(&dir, "kern.log", log.as_bytes());
+    let (before, after) = log.split_at(log.find("2026-11-22T01:31").unwrap());
+    let more = attack("03:00:00", "203.0.113.1");
+    let syslog = write(
+        &dir,
+        "syslog",
+        [before, other, after, &more].concat().as_bytes(),
+    );
+    let alone = analyzed(&[&syslog]).good();
+    alone.has(&["\n189 packets came in.\n", "\n1 of 190 lines were not"]);
+    assert!(!alone.stdout.contains("taken once"));
+    for files in [[&kern, &syslog], [&syslog, &kern]] {
+        analyzed(&files).good().has(&[
+            "\n189 packets came in.\n",
+            "\n186 lines stood in two files and were taken once.\n",
+            "\n1 of 376 lines were not firewall events.\n",
+        ]);
+    }
+    let copy = write(&dir, "copy", log.as_bytes());
+    analyzed(&[&kern, &syslog, &copy])
+        .good()
+        .has(&["\n372 lines stood in several files and were taken once.\n"]);
+}
+
+#[test]
+fn lines_without_a_time_are_taken_from_every_file() {
+    let dir = TempDir::new();
+    let log = attack("01:00:00", "203.0.113.1")
+        .replace("2026-11-22T01:00:00+00:00 host kernel: [   12.345678] ", "");
+    let files = [
+        write(&dir, "one", log.as_bytes()),
+        write(&dir, "two", log.as_bytes()),
+    ];
+    analyzed(&files).good().has(&["\n6 packets came in.\n"]);
+}

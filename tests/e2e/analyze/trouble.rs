@@ -154,6 +154,46 @@ fn standard_input_is_read_once_only() {
 }
 
 #[test]
+fn a_file_is_read_once_only_however_it_is_named() {
+    let dir = TempDir::new();
+    let log = dir.write("kern.log", attack("01:00:00", "203.0.113.1"));
+    let link = dir.path().join("link");
+    std::os::unix::fs::symlink(&log, &link).unwrap();
+    for (second, words) in [
+        (&log, "is named twice and is read once only".to_owned()),
+        (
+            &link,
+            format!(
+                "is the same file as {} and is read once only",
+                log.display()
+            ),
+        ),
+    ] {
+        let said = analyzed(&[&log, second]);
+        assert_eq!(said.code, Some(1));
+        assert_eq!(
+            said.stderr,
+            format!("wallwatchctl: {} {words}\n", second.display())
+        );
+        said.has(&["\n3 packets came in.\n"]);
+    }
+    let shown = wallwatch_test_support::Program::shell(&format!(
+        "{} analyze {1} - < {1}",
+        env!("CARGO_BIN_EXE_wallwatchctl"),
+        log.display()
+    ))
+    .output();
+    assert!(
+        shown
+            .stderr
+            .contains("standard input (-) is the same file as "),
+        "{shown:?}"
+    );
+    assert!(shown.stdout.contains("\n3 packets came in.\n"), "{shown:?}");
+    assert_eq!(analyzed(&["/dev/null", "/dev/null"]).good().code, Some(0));
+}
+
+#[test]
 fn what_is_left_of_a_compressed_log_is_read() {
     let dir = TempDir::new();
     let log = fs::read(case("nmap_sX")).unwrap();

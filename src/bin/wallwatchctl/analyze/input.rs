@@ -4,7 +4,10 @@ use std::{
     cell::Cell,
     fs::{self, File},
     io::{self, BufReader, Cursor, Read},
-    os::fd::AsFd as _,
+    os::{
+        fd::AsFd as _,
+        unix::fs::{FileTypeExt as _, MetadataExt as _},
+    },
     path::{Path, PathBuf},
     rc::Rc,
     time::UNIX_EPOCH,
@@ -21,6 +24,7 @@ use super::{
     kind::{ENOUGH, GZIP_IN_GZIP, Kind},
     lines::LineReader,
     trouble::{STANDARD_INPUT, Trouble},
+    twins::Hasher,
 };
 
 /// So much of a compressed file is read at once.
@@ -85,6 +89,10 @@ pub(super) struct Input {
     pub(super) trouble: Option<Trouble>,
     /// Lines that were cut.
     pub(super) cut: u64,
+    /// What its lines are known by, where other files may tell the same.
+    pub(super) hasher: Option<Hasher>,
+    /// What the line that was read last is known by, where it tells a time.
+    pub(super) hash: Option<u64>,
 }
 
 /// What all inputs have in common.
@@ -96,6 +104,18 @@ pub(super) struct Circumstances {
     pub(super) boot: Timestamp,
     /// Where reading is counted.
     pub(super) meter: Meter,
+}
+
+/// Which file this is, wherever it is named: its device and its number there. Nothing is lost where /dev/null is read twice.
+pub(super) fn identity(path: &Path) -> Option<(u64, u64)> {
+    let metadata = if is_stdin(path) {
+        let file = File::from(io::stdin().as_fd().try_clone_to_owned().ok()?);
+        file.metadata().ok()?
+    } else {
+        fs::metadata(path).ok()?
+    };
+    let kind = metadata.file_type();
+    (kind.is_file() || kind.is_fifo()).then(|| (metadata.dev(), metadata.ino()))
 }
 
 /// Does the path stand for standard input?
@@ -142,6 +162,8 @@ impl Input {
             time: None,
             trouble: None,
             cut: 0,
+            hasher: None,
+            hash: None,
         };
         let source = Metered {
             file,
@@ -234,6 +256,9 @@ impl Input {
             Content::Lines(reader, lines) => match reader.next() {
                 Ok(line) => {
                     self.read = line.map(|line| lines.read(line));
+                    if let Some(hasher) = &self.hasher {
+                        self.hash = hash(hasher, line, self.read.as_ref(), self.boot);
+                    }
                     None
                 }
                 Err(error) => Some(self.failed(&error)),
@@ -252,7 +277,7 @@ impl Input {
             return false;
         }
         if let Some(Ok(report)) = &self.read {
-            self.time = self.time_of(report.stamp).or(self.time);
+            self.time = time_of(report.stamp, self.boot).or(self.time);
         }
         true
     }
@@ -268,15 +293,26 @@ impl Input {
             self.trouble = trouble;
         }
     }
+}
 
-    /// When something was written, as far as it tells.
-    fn time_of(&self, stamp: Stamp) -> Option<Timestamp> {
-        match stamp {
-            Stamp::Wall(time) => Some(time),
-            Stamp::Boot(micros) => Some(self.boot.plus(micros)),
-            Stamp::None => None,
-        }
+/// When something was written, as far as it tells.
+const fn time_of(stamp: Stamp, boot: Timestamp) -> Option<Timestamp> {
+    match stamp {
+        Stamp::Wall(time) => Some(time),
+        Stamp::Boot(micros) => Some(boot.plus(micros)),
+        Stamp::None => None,
     }
+}
+
+/// What a line is known by: one of the firewall that tells a time.
+fn hash(
+    hasher: &Hasher,
+    line: Option<&[u8]>,
+    read: Option<&Outcome>,
+    boot: Timestamp,
+) -> Option<u64> {
+    let report = read?.as_ref().ok()?;
+    Some(hasher.of(line?, time_of(report.stamp, boot)?))
 }
 
 /// When a file was written last, where that can be: archives that hide it set it to the beginning of 1970 or 1980.

@@ -5,8 +5,9 @@ use std::path::PathBuf;
 use wallwatch_helper::{event::Timestamp, replay::Unit};
 
 use super::{
-    input::{Circumstances, Input, Outcome, is_stdin},
+    input::{Circumstances, Input, Outcome, identity, is_stdin},
     trouble::Trouble,
+    twins::Twins,
 };
 
 /// An input's place in the order: the time of its next line, then its place among the arguments. What has told no time yet is first.
@@ -22,6 +23,10 @@ pub(super) struct Inputs {
     current: Option<usize>,
     /// The first of the others.
     bound: Option<Place>,
+    /// What several files tell alike; none where there is one alone.
+    twins: Option<Twins>,
+    /// How many lines were left out because another file told the same.
+    repeated: u64,
 }
 
 impl Inputs {
@@ -29,13 +34,18 @@ impl Inputs {
     pub(super) fn open(paths: &[PathBuf], circumstances: &Circumstances) -> (Self, Vec<Trouble>) {
         let mut troubles = Vec::new();
         let mut inputs = Vec::new();
-        let mut has_stdin = false;
+        let mut named: Vec<(&PathBuf, Option<(u64, u64)>)> = Vec::new();
         for path in paths {
-            // Two readers would tear its lines apart, or wait for each other.
-            if is_stdin(path) && std::mem::replace(&mut has_stdin, true) {
-                troubles.push(Trouble::twice());
+            let identity = identity(path);
+            // Two readers would tear lines apart, wait for each other or count every packet twice.
+            let same = named.iter().find(|(other, known)| {
+                (is_stdin(path) && is_stdin(other)) || (identity.is_some() && identity == *known)
+            });
+            if let Some((other, _)) = same {
+                troubles.push(Trouble::twice(path, other));
                 continue;
             }
+            named.push((path, identity));
             match Input::open(path, circumstances) {
                 Ok(input) => inputs.push(input),
                 Err(trouble) => troubles.push(trouble),
@@ -43,8 +53,10 @@ impl Inputs {
         }
         // One alone is read straight away; the current one of several is chosen by their first lines.
         let is_alone = inputs.len() == 1;
-        if !is_alone {
+        let twins = (!is_alone).then(Twins::default);
+        if let Some(twins) = &twins {
             for input in &mut inputs {
+                input.hasher = Some(twins.hasher().clone());
                 input.advance();
             }
         }
@@ -52,6 +64,8 @@ impl Inputs {
             each: inputs,
             current: is_alone.then_some(0),
             bound: None,
+            twins,
+            repeated: 0,
         };
         (inputs, troubles)
     }
@@ -68,8 +82,26 @@ impl Inputs {
 
     /// What was written first among the next of each.
     pub(super) fn next(&mut self) -> Option<(Unit, &Outcome)> {
-        let current = self.step()?;
+        let mut current = self.step()?;
+        while self.is_repeated(current) {
+            self.repeated += 1;
+            current = self.step()?;
+        }
         self.each.get(current)?.item()
+    }
+
+    /// Was the line that was read last told by another file already?
+    fn is_repeated(&mut self, current: usize) -> bool {
+        let Some(twins) = &mut self.twins else {
+            return false;
+        };
+        let hash = self.each.get(current).and_then(|input| input.hash);
+        hash.is_some_and(|hash| twins.is_known(hash, current))
+    }
+
+    /// How many lines were left out because another file told the same, and how many files there are.
+    pub(super) const fn twins(&self) -> (u64, usize) {
+        (self.repeated, self.each.len())
     }
 
     /// Goes on by one; says whose line is the next.

@@ -1,7 +1,7 @@
 //! `analyze`: looks for attacks in logs and captures.
 //!
-//! [`inputs`] merges what several files tell, each read as an [`input`] whose [`kind`] its first bytes say; [`trouble`] is what can
-//! be wrong with one. What is found goes to the [`sheet`] as a [`table`], as JSON or as [`csv`], with a [`summary`] at its end, past
+//! [`inputs`] merges what several files tell, each read as an [`input`] whose [`kind`] its first bytes say, without the [`twins`] of
+//! lines; [`trouble`] is what can be wrong with one. What is found goes to the [`sheet`] as a [`table`], as JSON or as [`csv`], with a [`summary`] at its end, past
 //! the [`progress`] of the work.
 
 mod columns;
@@ -16,6 +16,7 @@ mod sheet;
 mod summary;
 mod table;
 mod trouble;
+mod twins;
 
 use std::{
     path::{Path, PathBuf},
@@ -181,6 +182,7 @@ impl Work {
         let facts = Facts {
             counts: &counts,
             cut: self.inputs.cut(),
+            twins: self.inputs.twins(),
             with_defaults: self.beside.map(Beside::alerts),
             now: clock::now(),
         };

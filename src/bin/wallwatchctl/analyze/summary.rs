@@ -68,6 +68,8 @@ pub(super) struct Facts<'a> {
     pub(super) counts: &'a Counts,
     /// Lines that were cut.
     pub(super) cut: u64,
+    /// Lines that were left out because another file told the same, of so many files.
+    pub(super) twins: (u64, usize),
     /// How many alerts the default settings give, where others were tried.
     pub(super) with_defaults: Option<u64>,
     /// When everything was read.
@@ -137,6 +139,7 @@ impl Summary {
         }
         lines.extend(packets(facts.counts));
         lines.extend(times(facts.counts, facts.now));
+        lines.extend(twins(facts.twins));
         if facts.cut > 0 {
             lines.push(format!(
                 "{} longer than 8 KiB and cut.",
@@ -146,10 +149,10 @@ impl Summary {
         let (text, frames) = (&facts.counts.lines, &facts.counts.frames);
         // A capture alone has no lines; an empty file has none of either.
         if text.total > 0 || frames.total == 0 {
-            lines.extend(refused(text, "lines"));
+            lines.extend(refused(text, facts.twins.0, "lines"));
         }
         if frames.total > 0 {
-            lines.extend(refused(frames, "frames"));
+            lines.extend(refused(frames, 0, "frames"));
         }
         if text.total > 0 && text.refused_total() == text.total && frames.total == 0 {
             lines.push(
@@ -288,6 +291,14 @@ fn packets(counts: &Counts) -> Vec<String> {
     lines
 }
 
+/// How many lines stood in more files than one.
+fn twins((lines, files): (u64, usize)) -> Option<String> {
+    let lines_stood = count(lines, "line", "lines");
+    let files = if files == 2 { "two" } else { "several" };
+    let was = if lines == 1 { "was" } else { "were" };
+    (lines > 0).then(|| format!("{lines_stood} stood in {files} files and {was} taken once."))
+}
+
 /// Which times are not those of a clock.
 fn times(counts: &Counts, now: Timestamp) -> Vec<String> {
     let mut lines = Vec::new();
@@ -325,12 +336,12 @@ const fn third(n: u64) -> &'static str {
     if n == 1 { "s" } else { "" }
 }
 
-/// How many lines or frames were no firewall events, and why.
-fn refused(tally: &Tally, units: &str) -> Vec<String> {
+/// How many lines or frames were no firewall events, and why; some more were left out.
+fn refused(tally: &Tally, left_out: u64, units: &str) -> Vec<String> {
     let mut lines = vec![format!(
         "{} of {} {units} were not firewall events.",
         number(tally.refused_total()),
-        number(tally.total)
+        number(tally.total + left_out)
     )];
     let mut reasons: Vec<(&decode::Error, u64)> = tally
         .refused
@@ -373,6 +384,7 @@ mod tests {
         let facts = Facts {
             counts,
             cut: 0,
+            twins: (0, 1),
             with_defaults: None,
             now: Timestamp(0),
         };

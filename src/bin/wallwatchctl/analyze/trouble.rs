@@ -8,7 +8,7 @@ use std::{
 
 use wallwatch_helper::decode::CaptureError;
 
-use super::{gzip::Trailing, kind::Foreign};
+use super::{gzip::Trailing, input::is_stdin, kind::Foreign};
 
 /// How standard input is called.
 pub(super) const STANDARD_INPUT: &str = "standard input";
@@ -46,9 +46,25 @@ impl Trouble {
         Self::new(format!("cannot read {name}: {reason}{hint}"))
     }
 
-    /// Standard input stands twice among the files.
-    pub(super) fn twice() -> Self {
-        Self::new("standard input (-) can be read once only".to_owned())
+    /// A file stands twice among the files, maybe by another name.
+    pub(super) fn twice(path: &Path, other: &Path) -> Self {
+        let name = |path: &Path| {
+            if is_stdin(path) {
+                format!("{STANDARD_INPUT} (-)")
+            } else {
+                path.display().to_string()
+            }
+        };
+        let (name, other) = (name(path), name(other));
+        if name != other {
+            return Self::new(format!(
+                "{name} is the same file as {other} and is read once only"
+            ));
+        }
+        if is_stdin(path) {
+            return Self::new(format!("{name} can be read once only"));
+        }
+        Self::new(format!("{name} is named twice and is read once only"))
     }
 
     /// It is something that is no log, by its kind in the file system.
