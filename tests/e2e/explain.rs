@@ -338,7 +338,8 @@ fn text_is_a_verdict_a_sentence_and_the_facts() {
         stdout(&output),
         "probe: tcp-connect-scan\n   \
          203.0.113.9 asks to open a connection to port 22 (SSH), with a packet as every computer sends it (SYN): an ordinary visit to a \
-         service, or a step of a scan. One is no alert; tries of several ports are. Your firewall stopped it.\n   \
+         service, or a step of a scan. One is no alert; tries of several ports, or of one port at several computers, are. Your \
+         firewall stopped it.\n   \
          tcp 203.0.113.9:40000 > 192.0.2.2:22, SYN, 60 bytes, TTL 52, in by eth0, rule \"[UFW BLOCK]\", could be forged by a local \
          user\n"
     );

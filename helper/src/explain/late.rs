@@ -106,8 +106,9 @@ fn datagram(case: &Case<'_>, udp: &Udp) -> Explanation {
     Explanation::noise(
         noise,
         format!(
-            "{} sent a UDP datagram from {from}: probably {what}.",
-            packet.src
+            "{} sent {} from {from}: probably {what}.",
+            packet.src,
+            case.packet_name()
         ),
     )
 }
@@ -200,8 +201,9 @@ fn unknown_service(case: &Case<'_>, udp: &Udp, local: bool) -> Explanation {
     Explanation::noise(
         Noise::LateAnswer,
         format!(
-            "{src} sent a UDP datagram from {from} to port {dport}, one of those that this computer's own questions start from: \
-             probably the late answer of {who}."
+            "{src} sent {} from {from} to port {dport}, one of those that this computer's own questions start from: probably the \
+             late answer of {who}.",
+            case.packet_name()
         ),
     )
 }

@@ -22,11 +22,7 @@ pub(super) fn explain(case: &Case<'_>, probe: &Probe) -> Explanation {
     if is_neighbourly(case, probe) {
         reason += " Computers of one network ask each other for that, so from a neighbour it counts for less.";
     }
-    reason += match (probe.nature, probe.kind) {
-        (Nature::Impossible, _) => " One such packet is no alert; three to different ports are.",
-        (_, Kind::PingSweep) => " One is no alert; different ones, or to several addresses, are.",
-        _ => " One is no alert; tries of several ports are.",
-    };
+    reason += threshold(case, probe);
     reason += match case.report.verdict() {
         Verdict::Dropped => " Your firewall stopped it.",
         Verdict::Passed => " Your firewall let it pass.",
@@ -35,6 +31,31 @@ pub(super) fn explain(case: &Case<'_>, probe: &Probe) -> Explanation {
     Explanation {
         class: Class::Probe(probe.kind),
         reason,
+    }
+}
+
+/// What makes an alert of it: detection counts what is different from the origin's other probes.
+fn threshold(case: &Case<'_>, probe: &Probe) -> &'static str {
+    let has_port = case.packet.dport().is_some();
+    match (probe.nature, probe.kind) {
+        // What the firewall let pass weighs less, so that three are not enough.
+        (Nature::Impossible, _) if case.report.verdict() == Verdict::Passed => {
+            " One such packet is no alert; many different ones are."
+        }
+        (Nature::Impossible, _) if has_port => {
+            " One such packet is no alert; three to different ports or computers are."
+        }
+        (Nature::Impossible, _) => " One such packet is no alert; three different ones are.",
+        (_, Kind::PingSweep) => {
+            " One is no alert; different ones, or pings of several computers, are."
+        }
+        (_, Kind::IpProtocolScan) => {
+            " One is no alert; tries of several protocols, or of several computers, are."
+        }
+        _ if has_port => {
+            " One is no alert; tries of several ports, or of one port at several computers, are."
+        }
+        _ => " One is no alert; several different ones are.",
     }
 }
 
@@ -142,7 +163,7 @@ fn datagram(case: &Case<'_>, port: &str) -> String {
             ". Whoever looks for open ports sends such, and nothing here seems to have asked for it"
         }
     };
-    format!("sent a UDP datagram to {port}{wanted}.")
+    format!("sent {} to {port}{wanted}.", case.packet_name())
 }
 
 fn ping(case: &Case<'_>) -> String {

@@ -136,10 +136,11 @@ const SHOUTERS: [(u16, &str); 37] = [
 
 /// The name of a port, where it is a well-known one.
 pub(super) fn name(protocol: Protocol, port: u16) -> Option<&'static str> {
-    let wanted = if protocol == Protocol::TCP {
-        On::Tcp
-    } else {
-        On::Udp
+    let wanted = match protocol {
+        Protocol::TCP => On::Tcp,
+        // It has the ports of UDP (RFC 3828 section 3).
+        Protocol::UDP | Protocol::UDPLITE => On::Udp,
+        _ => return None,
     };
     SERVICES
         .iter()
@@ -173,7 +174,8 @@ mod tests {
         assert_eq!(port(Protocol::TCP, 443), "port 443 (HTTPS)");
         assert_eq!(port(Protocol::UDP, 443), "port 443 (QUIC)");
         assert_eq!(port(Protocol::UDP, 22), "port 22");
-        assert_eq!(port(Protocol::SCTP, 4), "port 4");
+        assert_eq!(port(Protocol::UDPLITE, 161), "port 161 (SNMP)");
+        assert_eq!(port(Protocol::SCTP, 443), "port 443");
     }
 
     #[test]
