@@ -242,6 +242,29 @@ mod tests {
     }
 
     #[test]
+    fn a_time_beyond_the_calendar_keeps_its_column() {
+        let look = Look {
+            width: Some(80),
+            words: true,
+            ..Look::default()
+        };
+        let (mut table, mut out) = (Table::new(look), Vec::new());
+        table.add(
+            &Alert {
+                first_seen: i64::MAX,
+                ..alert("203.0.113.9")
+            },
+            &mut out,
+        );
+        table.end(&mut out);
+        let text = String::from_utf8(out).unwrap();
+        assert!(
+            text.starts_with("FIRST SEEN   SEVERITY") && text.contains("\n12-3"),
+            "{text}"
+        );
+    }
+
+    #[test]
     fn what_goes_elsewhere_stands_in_columns_too() {
         let lines = table(
             None,
