@@ -14,6 +14,8 @@ use crate::{detect, source::nflog::DEFAULT_GROUP, store::DEFAULT_CAPACITY};
 pub const DEFAULT_PATH: &str = "/etc/wallwatch/config.toml";
 /// A larger file is none of ours, in bytes.
 const MOST_BYTES: u64 = 1024 * 1024;
+/// So many characters of a broken line are shown.
+const MOST_SHOWN: usize = 60;
 /// The most incidents that may be remembered.
 const MOST_HISTORY: usize = 100_000;
 
@@ -21,7 +23,7 @@ const MOST_HISTORY: usize = 100_000;
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The file cannot be read.
-    #[error("the configuration {} cannot be read: {cause}", path.display())]
+    #[error("the configuration {} cannot be read: {}", path.display(), reason(cause))]
     Read {
         /// The file.
         path: PathBuf,
@@ -29,13 +31,40 @@ pub enum Error {
         cause: io::Error,
     },
     /// The file is no configuration.
-    #[error("the configuration {} is broken:\n{cause}", path.display())]
+    #[error("{}, line {line}: {}", path.display(), sentence(cause, text))]
     Parse {
         /// The file.
         path: PathBuf,
-        /// The line, the key and what could stand there.
+        /// The line, from 1 on.
+        line: usize,
+        /// What stands there.
+        text: String,
+        /// The key and what could stand there.
         cause: Box<toml::de::Error>,
     },
+}
+
+/// Why a file cannot be read, and what to do.
+fn reason(cause: &io::Error) -> String {
+    let hint = match cause.kind() {
+        io::ErrorKind::NotFound => "; look for its right name",
+        io::ErrorKind::IsADirectory => "; name the file in it",
+        io::ErrorKind::PermissionDenied => "; try again with sudo",
+        _ => "",
+    };
+    let text = cause.to_string();
+    let reason = text.split(" (os error").next().unwrap_or(&text);
+    format!("{reason}{hint}")
+}
+
+/// What is wrong with a line of the file, as one line; the line is shown where no key is named.
+fn sentence(cause: &toml::de::Error, line: &str) -> String {
+    let message = cause.message().lines().collect::<Vec<_>>().join("; ");
+    if line.is_empty() || message.starts_with("unknown field") {
+        message
+    } else {
+        format!("{message}, in: {line}")
+    }
 }
 
 /// The file as it is written.
@@ -109,9 +138,17 @@ impl Config {
 
     /// Reads the text of the file at `path`.
     pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
-        let file: File = toml::from_str(text).map_err(|cause| Error::Parse {
-            path: path.to_owned(),
-            cause: Box::new(cause),
+        let file: File = toml::from_str(text).map_err(|cause| {
+            let start = cause.span().map_or(0, |span| span.start);
+            let before = text.get(..start).unwrap_or(text);
+            let line = before.matches('\n').count();
+            let shown = text.lines().nth(line).unwrap_or_default().trim();
+            Error::Parse {
+                path: path.to_owned(),
+                line: line + 1,
+                text: shown.chars().take(MOST_SHOWN).collect(),
+                cause: Box::new(cause),
+            }
         })?;
         let has_section = text
             .lines()
@@ -213,15 +250,33 @@ mod tests {
             ("nflog.group = 70000\n", "line 1", "70000"),
             ("\n\nhistory.alerts = 0\n", "line 3", "from 1 to 100000"),
             ("[detect]\nthreshold = 0\n", "line 2", "from 1 to 1000"),
-            ("capture = \"on\"\n", "line 1", "boolean"),
-            ("capture = \n", "line 1", ""),
+            (
+                "capture = \"on\"\n",
+                "line 1",
+                "boolean, in: capture = \"on\"",
+            ),
+            ("capture = \n", "line 1", "in: capture ="),
         ];
         for (text, line, words) in cases {
             let error = parse(text).unwrap_err();
+            assert!(!error.contains('\n'), "one sentence: {error}");
             for part in ["/etc/wallwatch/config.toml", line, words] {
                 assert!(error.contains(part), "{text:?}: no {part:?} in {error}");
             }
         }
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_read_is_told_with_what_to_do() {
+        let load = |path: &str| Config::load(Some(Path::new(path))).unwrap_err().to_string();
+        assert_eq!(
+            load("/nonexistent/config.toml"),
+            "the configuration /nonexistent/config.toml cannot be read: No such file or directory; look for its right name"
+        );
+        assert_eq!(
+            load("/"),
+            "the configuration / cannot be read: Is a directory; name the file in it"
+        );
     }
 
     #[test]

@@ -54,16 +54,10 @@ impl Failure {
     /// The configuration cannot be used.
     #[must_use]
     pub fn config(cause: &config::Error) -> Self {
-        // The lines of the file are shown, and what is in them must not command the terminal.
-        let sentence = cause
-            .to_string()
-            .split('\n')
-            .map(escape_control)
-            .collect::<Vec<_>>()
-            .join("\n");
         Self {
             code: EXIT_CONFIG,
-            sentence,
+            // A key of the file may be named, and what is in it must not command the terminal.
+            sentence: escape_control(&cause.to_string()),
         }
     }
 

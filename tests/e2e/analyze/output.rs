@@ -228,8 +228,18 @@ fn a_broken_config_is_refused_as_the_helper_refuses_it() {
         for part in parts.into_iter().chain([file.to_str().unwrap()]) {
             assert!(said.stderr.contains(part), "no {part} in {}", said.stderr);
         }
-        assert!(!said.stderr.contains('\u{1b}'));
+        assert!(!said.stderr.contains('\u{1b}'), "{}", said.stderr);
+        assert_eq!(said.stderr.lines().count(), 1, "{}", said.stderr);
     }
+    let file = dir.write("bad.toml", "foo = 1\n");
+    let said = analyzed(&[&"--config".into(), &file, &case("nmap_sX")]);
+    assert_eq!(
+        said.stderr,
+        format!(
+            "wallwatchctl: {}, line 1: unknown field `foo`, expected one of `capture`, `nflog`, `history`, `detect`\n",
+            file.display()
+        )
+    );
     let said = analyzed(&["--config", "/nonexistent/config.toml", "-"]);
     assert_eq!(said.code, Some(1));
     assert!(
