@@ -200,6 +200,17 @@ fn line_ends_of_windows_zeros_and_invalid_text_are_no_hindrance() {
 }
 
 #[test]
+fn the_mark_of_utf_8_is_no_part_of_the_first_line() {
+    let marked = ["\u{feff}", &attack("01:00:00", "203.0.113.1")].concat();
+    for bytes in [marked.as_bytes().to_vec(), gzip(marked.as_bytes())] {
+        piped(&[], &bytes).good().has(&[
+            "\n3 packets came in.\n",
+            "\n0 of 3 lines were not firewall events.\n",
+        ]);
+    }
+}
+
+#[test]
 fn a_line_of_100_megabytes_is_cut_and_counted() {
     let mut child = super::start(&["-"]);
     let mut stdin = child.stdin.take().unwrap();

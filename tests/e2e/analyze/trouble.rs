@@ -97,6 +97,35 @@ fn a_binary_file_is_recognised_and_how_to_unpack_it_told() {
 }
 
 #[test]
+fn text_in_utf_16_is_recognised_with_its_mark_and_without() {
+    let dir = TempDir::new();
+    let log = attack("01:00:00", "203.0.113.1");
+    let little: Vec<u8> = log.encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let big: Vec<u8> = log.encode_utf16().flat_map(u16::to_be_bytes).collect();
+    for (bytes, encoding) in [
+        ([b"\xff\xfe", &little[..]].concat(), "UTF-16"),
+        ([b"\xfe\xff", &big[..]].concat(), "UTF-16"),
+        (little, "UTF-16LE"),
+        (big, "UTF-16BE"),
+    ] {
+        let file = dir.write("kern.log", &bytes);
+        let name = file.display().to_string();
+        assert_eq!(
+            refused(&file),
+            format!(
+                "{name} is text in UTF-16. Unpack it first: iconv -f {encoding} -t UTF-8 {name} | wallwatchctl analyze -"
+            )
+        );
+        let command = format!(
+            "iconv -f {encoding} -t UTF-8 {name} | {} analyze -",
+            env!("CARGO_BIN_EXE_wallwatchctl")
+        );
+        let shown = wallwatch_test_support::Program::shell(&command).output();
+        assert!(shown.stdout.contains("\n3 packets came in.\n"), "{shown:?}");
+    }
+}
+
+#[test]
 fn a_file_of_somebody_else_suggests_sudo() {
     wallwatch_test_support::require_root!();
     let dir = TempDir::new();

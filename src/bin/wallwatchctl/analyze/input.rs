@@ -21,7 +21,7 @@ use wallwatch_helper::{
 
 use super::{
     gzip::Gzip,
-    kind::{ENOUGH, GZIP_IN_GZIP, Kind},
+    kind::{ENOUGH, GZIP_IN_GZIP, Kind, mark_length},
     lines::LineReader,
     trouble::{STANDARD_INPUT, Trouble},
     twins::Hasher,
@@ -196,7 +196,9 @@ impl Input {
                 Content::Frames(Box::new(capture))
             }
             Kind::Text => {
-                let source: Box<dyn Read> = Box::new(Cursor::new(start).chain(source));
+                let mut text = Cursor::new(start);
+                text.set_position(mark_length(text.get_ref()) as u64);
+                let source: Box<dyn Read> = Box::new(text.chain(source));
                 Content::Lines(LineReader::new(source), Box::new(Lines::new(reference)))
             }
         };

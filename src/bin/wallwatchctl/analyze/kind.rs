@@ -87,13 +87,18 @@ static FOREIGN: [Foreign; 14] = [
     foreign(b"%PDF-", 0, "a PDF document", ""),
 ];
 
-/// As Windows writes it; the byte order mark alone may be a stranger's.
-static UTF_16: Foreign = foreign(
-    b"\xff\xfe",
-    0,
-    "text in UTF-16",
-    "iconv -f UTF-16 -t UTF-8 {}",
-);
+/// The marks of UTF-16 (RFC 2781 section 3.2), which alone may be a stranger's.
+const UTF_16_MARKS: [[u8; 2]; 2] = [[0xff, 0xfe], [0xfe, 0xff]];
+/// The mark of UTF-8 (RFC 3629 section 6); it is no part of the text.
+const UTF_8_MARK: [u8; 3] = [0xef, 0xbb, 0xbf];
+/// Text in UTF-16 without a mark is known by so many bytes, of which every second one is 0.
+const UTF_16_HEAD: usize = 32;
+
+/// As Windows writes it, with a mark of the order of its bytes,
+static UTF_16: Foreign = foreign(b"", 0, "text in UTF-16", "iconv -f UTF-16 -t UTF-8 {}");
+/// and without one.
+static UTF_16_LE: Foreign = foreign(b"", 0, "text in UTF-16", "iconv -f UTF-16LE -t UTF-8 {}");
+static UTF_16_BE: Foreign = foreign(b"", 0, "text in UTF-16", "iconv -f UTF-16BE -t UTF-8 {}");
 
 /// Something that was compressed twice.
 pub(super) static GZIP_IN_GZIP: Foreign =
@@ -130,12 +135,36 @@ impl Kind {
         });
         match known {
             Some(foreign) => Self::Foreign(foreign),
-            None if start.starts_with(UTF_16.magic) && start.get(3) == Some(&0) => {
-                Self::Foreign(&UTF_16)
-            }
-            None if is_binary(start) => Self::Foreign(&BINARY),
-            None => Self::Text,
+            None => match utf_16(start) {
+                Some(foreign) => Self::Foreign(foreign),
+                None if is_binary(start) => Self::Foreign(&BINARY),
+                None => Self::Text,
+            },
         }
+    }
+}
+
+/// So many bytes at the beginning of a text are no part of it.
+pub(super) fn mark_length(start: &[u8]) -> usize {
+    if start.starts_with(&UTF_8_MARK) {
+        UTF_8_MARK.len()
+    } else {
+        0
+    }
+}
+
+/// Is it text in UTF-16, and in which order of bytes?
+fn utf_16(start: &[u8]) -> Option<&'static Foreign> {
+    let is_marked = UTF_16_MARKS.iter().any(|mark| start.starts_with(mark));
+    if is_marked && start.get(2..4).is_some_and(|first| first.contains(&0)) {
+        return Some(&UTF_16);
+    }
+    let (pairs, _) = start.get(..UTF_16_HEAD)?.as_chunks::<2>();
+    let is_zero = |at: usize| pairs.iter().all(|pair| pair[at] == 0 && pair[1 - at] != 0);
+    if is_zero(1) {
+        Some(&UTF_16_LE)
+    } else {
+        is_zero(0).then_some(&UTF_16_BE)
     }
 }
 
@@ -170,6 +199,7 @@ mod tests {
         assert_eq!(name(b"LPKSHHRH\0\0"), "a file of systemd's journal");
         assert_eq!(name(b"\x7fELF\x02\x01"), "a program (ELF)");
         assert_eq!(name(b"\xff\xfeN\0o\0v\0"), "text in UTF-16");
+        assert_eq!(name(b"\xfe\xff\0N\0o\0v"), "text in UTF-16");
         assert_eq!(name(b"BZh91AY&SY"), "compressed by bzip2");
         let mut tar = vec![b'x'; 257];
         tar.extend(b"ustar\0");
