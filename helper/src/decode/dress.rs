@@ -25,6 +25,8 @@ pub(super) enum Writer {
     Program,
     /// Nobody, or a program: ulogd writes a BSD header and no tag.
     Untagged,
+    /// ulogd, by its tag: its output SYSLOG.
+    Emulator,
 }
 
 /// A line of a log without its dress.
@@ -150,14 +152,25 @@ fn headed<'a>(line: &'a [u8], dates: &mut Dates) -> Undressed<'a> {
                 return tagged(Stamp::Wall(time), rest, Writer::Untagged);
             }
             if is_weekday([*m1, *m2, *m3])
-                && let Some((time, rest)) = line.get(4..).and_then(|text| dates.full(text))
+                && let Some(undressed) = line.get(4..).and_then(|text| on_weekday(text, dates))
             {
-                return tagged(Stamp::Wall(time), rest, Writer::Program);
+                return undressed;
             }
             unnamed(Stamp::None, line)
         }
         _ => unnamed(Stamp::None, line),
     }
+}
+
+/// A line that begins with the day of the week, from its date on: `journalctl -o short-full`, or `OpenWrt`'s `logread`,
+/// which tells the facility and no host.
+fn on_weekday<'a>(text: &'a [u8], dates: &mut Dates) -> Option<Undressed<'a>> {
+    if let Some((time, rest)) = dates.full(text) {
+        return Some(tagged(Stamp::Wall(time), rest, Writer::Program));
+    }
+    let (time, rest) = dates.ctime(text)?;
+    let message = behind_kernel_tag(behind_facility(rest.strip_prefix(b" ")?)?)?;
+    Some(of_kernel(Stamp::Wall(time), message))
 }
 
 /// A line that begins with a digit: an ISO 8601 stamp, or `journalctl -o short-unix`.
@@ -193,17 +206,40 @@ fn bracketed<'a>(line: &'a [u8], dates: &mut Dates) -> Undressed<'a> {
         {
             return of_kernel(stamp, message);
         }
-        return unnamed(stamp, rest);
+        return match behind_kernel_tag(rest) {
+            Some(message) => of_kernel(stamp, message),
+            None => unnamed(stamp, rest),
+        };
+    }
+    if let Some(undressed) = of_minute(line, dates) {
+        return undressed;
     }
     let mut ctime = || {
         let [b'[', d1, d2, d3, b' ', stamp @ ..] = line else {
             return None;
         };
         let (time, rest) = dates.ctime(stamp)?;
+        let rest = match rest {
+            [b' ', delta @ ..] => behind_delta(delta)?,
+            _ => rest,
+        };
         let rest = rest.strip_prefix(b"]")?;
         is_weekday([*d1, *d2, *d3]).then(|| unnamed(Stamp::Wall(time), rest))
     };
     ctime().unwrap_or_else(|| unnamed(Stamp::None, line))
+}
+
+/// `[Nov23 15:18] `, as `dmesg --reltime` writes it where the minute is another than on the line before.
+fn of_minute<'a>(line: &'a [u8], dates: &mut Dates) -> Option<Undressed<'a>> {
+    let (stamp, rest) = line.split_first_chunk()?;
+    let [b'[', a, b, c, d1, d2, b' ', h1, h2, b':', m1, m2, b']'] = *stamp else {
+        return None;
+    };
+    let whole = [
+        a, b, c, b' ', d1, d2, b' ', h1, h2, b':', m1, m2, b':', b'0', b'0',
+    ];
+    let (time, _end) = dates.bsd(&whole)?;
+    Some(unnamed(Stamp::Wall(time), rest))
 }
 
 /// What stands behind a stamp: a blank, the host, and the writer's tag; `other` wrote it where that is not the kernel's.
@@ -214,18 +250,58 @@ fn tagged(stamp: Stamp, text: &[u8], other: Writer) -> Undressed<'_> {
     {
         return of_kernel(stamp, message);
     }
+    let text = text.strip_prefix(b" ").unwrap_or_default();
+    otherwise_tagged(stamp, text, named.map(|(_host, text)| text), other)
+}
+
+/// What stands behind a stamp and its blank, and behind a host where there is one, without the kernel's tag in its usual place.
+///
+/// `journalctl --no-hostname` and `BusyBox`'s `syslogd -S` write no host; that of `OpenWrt` tells the facility behind it.
+fn otherwise_tagged<'a>(
+    stamp: Stamp,
+    text: &'a [u8],
+    behind_host: Option<&'a [u8]>,
+    other: Writer,
+) -> Undressed<'a> {
+    let of_facility = || behind_kernel_tag(behind_facility(behind_host?)?);
+    if let Some(message) = behind_kernel_tag(text).or_else(of_facility) {
+        return of_kernel(stamp, message);
+    }
+    if let Some(message) = behind_ulogd_tag(behind_host.unwrap_or(text)) {
+        return Undressed {
+            stamp,
+            writer: Writer::Emulator,
+            message,
+        };
+    }
     Undressed {
         stamp,
         writer: other,
         // Without a host no writer can be told.
-        message: named.map_or(b"", |(_host, text)| text),
+        message: behind_host.unwrap_or_default(),
     }
 }
 
-/// The name or address of a host, and the text behind the blank. What ends like a tag is none.
+/// The text behind `kern.warn `: the facility of the kernel and a severity.
+fn behind_facility(text: &[u8]) -> Option<&[u8]> {
+    let (severity, rest) = word(text.strip_prefix(b"kern.")?)?;
+    severity.iter().all(u8::is_ascii_lowercase).then_some(rest)
+}
+
+/// The text behind `ulogd: ` or `ulogd[812]: `.
+fn behind_ulogd_tag(text: &[u8]) -> Option<&[u8]> {
+    let rest = text.strip_prefix(b"ulogd")?;
+    let rest = match rest {
+        [b'[', process @ ..] => leading_number(process)?.1.strip_prefix(b"]")?,
+        _ => rest,
+    };
+    rest.strip_prefix(b": ")
+}
+
+/// The name or address of a host, and the text behind the blank. What ends like a tag is none; syslog-ng writes a chain of
+/// hosts with `@` and `/`.
 fn host(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let valid =
-        |byte: &u8| matches!(byte, b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b':' | b'-' | b'.' | b'_');
+    let valid = |byte: &u8| matches!(byte, b'a'..=b'z' | b'@'..=b'Z' | b'.'..=b':' | b'-' | b'_');
     let len = text.iter().position(|byte| !valid(byte))?;
     let (name, rest) = text.split_at_checked(len)?;
     let rest = rest.strip_prefix(b" ")?;

@@ -19,21 +19,30 @@ use crate::{
 
 /// Reads the text of a LOGEMU line without its dress: `PREFIX IN=eth0 OUT= MAC=.. SRC=.. DST=.. .. MARK=0`.
 pub fn emulated_line(text: &[u8]) -> Result<Report, Error> {
+    whole(text, is_of_program)
+}
+
+/// Reads a line that bears ulogd's tag: whatever its prefix says, no other program wrote it.
+pub(super) fn of_ulogd(text: &[u8]) -> Result<Report, Error> {
+    whole(text, |_prefix| false)
+}
+
+fn whole(text: &[u8], is_foreign: impl Fn(&[u8]) -> bool) -> Result<Report, Error> {
     let text = text.trim_ascii_end();
     let mut report = Report::bare(Feed::Ulogd, Body::Frame);
-    match read(text, &mut report) {
+    match read(text, is_foreign, &mut report) {
         Ok(()) => Ok(report),
         Err(error) => Err(log_line::cause(text, error)),
     }
 }
 
-fn read(text: &[u8], report: &mut Report) -> Result<(), Error> {
+fn read(text: &[u8], is_foreign: impl Fn(&[u8]) -> bool, report: &mut Report) -> Result<(), Error> {
     let head = Head::split(text)?;
     let mut fields = head.behind;
-    report.prefix = log_line::text(head.prefix);
-    if is_of_program(&report.prefix) {
+    if is_foreign(head.whole_prefix) {
         return Err(Error::NotKernel);
     }
+    report.prefix = log_line::text(head.prefix);
     head.interfaces(&mut fields, report)?;
     report.mac = link_layer(&mut fields)?;
     report.group = report.mac.is_some_and(|mac| is_group(mac.dst));
@@ -51,20 +60,27 @@ fn read(text: &[u8], report: &mut Report) -> Result<(), Error> {
     }
 }
 
-/// Does the prefix begin with what syslog writes of another program, `sshd[7]: ` or `nginx: GET`? A rule's own prefix
-/// may be `drop: ` or `FW: DROP `.
-fn is_of_program(prefix: &str) -> bool {
-    let Some((tag, behind)) = prefix.split_once(':') else {
+/// Does the prefix begin with what syslog writes of another program, `sshd[7]: ` or `nginx: GET`?
+///
+/// A rule's own prefix may be `DROP: ` or `FW: DROP `. Behind one in small letters, `drop: `, stand two blanks: its own and
+/// ulogd's; behind a program's tag one.
+fn is_of_program(prefix: &[u8]) -> bool {
+    let Some((tag, behind)) =
+        memchr::memchr(b':', prefix).and_then(|colon| prefix.split_at_checked(colon))
+    else {
         return false;
     };
-    if tag.contains(' ') {
+    if tag.contains(&b' ') {
         return false;
     }
-    let process = tag
-        .strip_suffix(']')
-        .and_then(|tag| tag.rsplit_once('['))
-        .is_some_and(|(name, id)| !name.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()));
-    process || (!behind.is_empty() && tag.bytes().any(|byte| byte.is_ascii_lowercase()))
+    let process = || {
+        let tag = tag.strip_suffix(b"]")?;
+        let (name, id) = tag.split_at_checked(memchr::memrchr(b'[', tag)?)?;
+        let digits = id.get(1..)?.iter().all(u8::is_ascii_digit);
+        Some(digits && !name.is_empty())
+    };
+    let alone = behind == b":  ";
+    process() == Some(true) || (!alone && tag.iter().any(u8::is_ascii_lowercase))
 }
 
 /// `MAC=` with the bytes of a header, or none; where ulogd has an empty one it spares the blank.

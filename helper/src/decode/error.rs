@@ -39,6 +39,9 @@ pub enum Error {
     /// The dump of a martian packet's frame, which the kernel writes behind the line that tells of it.
     #[error("the frame of a martian packet, told on the line before")]
     MartianFrame,
+    /// What rsyslog writes instead of a line that it had just written; what the packet was, that line tells.
+    #[error("a line that came again, told before")]
+    Repeated,
     /// Something stands behind the packet that the kernel does not write.
     #[error("text behind the packet")]
     Trailing,

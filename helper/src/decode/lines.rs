@@ -5,7 +5,7 @@ use super::{
     calendar::seconds_of_day,
     dates::{Dates, Reference},
     dress::{Undressed, Writer, undress},
-    emulated_line, journal, kmsg, log_line, ulogd_json,
+    emulated, emulated_line, journal, kmsg, log_line, ulogd_json,
 };
 use crate::event::Feed;
 
@@ -31,17 +31,24 @@ impl Lines {
     pub fn read(&mut self, line: &[u8]) -> Result<Report, Error> {
         let line = without_end(line);
         if line.first() == Some(&b'{') {
-            return self.object(line);
+            return self.braced(line);
         }
+        self.text(line)
+    }
+
+    /// Reads a line that is no JSON object.
+    #[inline]
+    fn text(&mut self, line: &[u8]) -> Result<Report, Error> {
         let undressed = undress(line, &mut self.dates)?;
         // The report is large: it stays where it was made.
         let mut read = match undressed.writer {
             Writer::Program => Err(Error::NotKernel),
             Writer::Untagged => emulated_line(undressed.message),
+            Writer::Emulator => emulated::of_ulogd(undressed.message),
             Writer::Record => log_line(&kmsg::unescaped(undressed.message)),
             Writer::Kernel | Writer::Unnamed => log_line(undressed.message),
         };
-        let refused = match &mut read {
+        let mut refused = match &mut read {
             Ok(report) => {
                 report.stamp = undressed.stamp;
                 if undressed.writer == Writer::Record {
@@ -52,10 +59,30 @@ impl Lines {
             }
             Err(error) => Some(reason(&undressed, *error)),
         };
+        if let Some(error) = &mut refused
+            && undressed.writer == Writer::Unnamed
+            && undressed.stamp == Stamp::None
+        {
+            match without_header(undressed.message, *error) {
+                Err(other) => *error = other,
+                read => return read,
+            }
+        }
         if let Some(error) = refused {
             read = Err(error);
         }
         read
+    }
+
+    /// Reads a line that begins with a brace: a JSON object, or the text of a rule whose prefix begins so.
+    fn braced(&mut self, line: &[u8]) -> Result<Report, Error> {
+        match self.object(line) {
+            Err(Error::Json) if !line.starts_with(b"{\"") => match self.text(line) {
+                Err(Error::NotFirewall | Error::NotKernel) => Err(Error::Json),
+                read => read,
+            },
+            read => read,
+        }
     }
 
     /// Reads a JSON object: the journal's or ulogd's. A key of ulogd's tells which is tried first, no more.
@@ -80,6 +107,23 @@ fn without_end(line: &[u8]) -> &[u8] {
     line.strip_suffix(b"\r").unwrap_or(line)
 }
 
+/// What ulogd's own file holds, without the header; `error` says why it is not the kernel's.
+#[cold]
+fn without_header(text: &[u8], error: Error) -> Result<Report, Error> {
+    // Where the two first part: an IPv4 header, a TCP header, the end.
+    if !matches!(
+        error,
+        Error::Value("TOS=" | "MARK=") | Error::Missing("RES=")
+    ) {
+        return Err(error);
+    }
+    match emulated_line(text) {
+        Ok(report) if foreign(Writer::Untagged, &report.prefix).is_none() => Ok(report),
+        Ok(_) | Err(Error::NotKernel) => Err(Error::NotKernel),
+        Err(_) => Err(error),
+    }
+}
+
 /// Why a text that reads as a packet is another's, by what its prefix holds.
 fn foreign(writer: Writer, prefix: &str) -> Option<Error> {
     match writer {
@@ -94,8 +138,13 @@ fn reason(undressed: &Undressed<'_>, error: Error) -> Error {
     let has = |part: &[u8]| memchr::memmem::find(undressed.message, part).is_some();
     match (undressed.writer, error) {
         // Who writes no tag is ulogd, and it writes nothing else than packets, not in the kernel's own manner.
-        (Writer::Untagged, Error::NotFirewall) => Error::NotKernel,
-        (Writer::Untagged, _) if has(b" TOS=0x") => Error::NotKernel,
+        (Writer::Untagged | Writer::Emulator, Error::NotFirewall) => Error::NotKernel,
+        (Writer::Untagged | Writer::Emulator, _) if has(b" TOS=0x") => Error::NotKernel,
+        (Writer::Kernel | Writer::Emulator, Error::Trailing | Error::Value(_))
+            if undressed.message.starts_with(b"message repeated ") =>
+        {
+            Error::Repeated
+        }
         // A header within, before the only packet, is the line's own, of a dress not known.
         (Writer::Unnamed, Error::Merged) if undressed.stamp == Stamp::None => {
             let packets = memchr::memmem::find_iter(undressed.message, b" OUT=").count();

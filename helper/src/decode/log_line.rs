@@ -106,6 +106,8 @@ fn replaced<const N: usize>(bytes: &[u8]) -> ArrayString<N> {
 pub(super) struct Head<'a> {
     /// Without blanks at its ends.
     pub(super) prefix: &'a [u8],
+    /// With them.
+    pub(super) whole_prefix: &'a [u8],
     input: &'a [u8],
     /// From the name behind `OUT=` on.
     pub(super) behind: Fields<'a>,
@@ -142,6 +144,7 @@ impl<'a> Head<'a> {
         }
         Ok(Self {
             prefix: trimmed,
+            whole_prefix: prefix,
             input,
             behind: Fields::new(behind),
         })

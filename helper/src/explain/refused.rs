@@ -59,6 +59,9 @@ pub fn refused(error: decode::Error, line: &[u8]) -> String {
             "The kernel wrote this line behind that of a martian packet: the first bytes of its frame. The line before tells whose it was."
                 .to_owned()
         }
+        decode::Error::Repeated => {
+            "rsyslog wrote this line instead of one that came again at once. The packet is told on the line before.".to_owned()
+        }
         decode::Error::Short => {
             "A firewall wrote this line about a packet that ends within its first header: there is nothing to tell of it.".to_owned()
         }
