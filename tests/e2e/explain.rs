@@ -354,6 +354,36 @@ fn text_is_a_verdict_a_sentence_and_the_facts() {
 }
 
 #[test]
+fn the_heading_says_no_more_than_the_sentence() {
+    let line = |rest: &str| {
+        format!(
+            "DROP IN=eth0 OUT= MAC= SRC=203.0.113.9 DST=192.0.2.2 LEN=56 TOS=0x00 PREC=0x00 TTL=52 ID=1 {rest}"
+        )
+    };
+    for (line, head) in [
+        (
+            line("PROTO=ICMP TYPE=5 CODE=1 GATEWAY=192.0.2.66 "),
+            "odd, worth a look: icmp-redirect",
+        ),
+        (
+            line("PROTO=UDP SPT=67 DPT=68 LEN=28 "),
+            "odd, worth a look: dhcp",
+        ),
+        (
+            line("PROTO=UDP SPT=53 DPT=45000 LEN=28 "),
+            "probably nothing to fear: late-dns",
+        ),
+        (
+            line("PROTO=UDP SPT=5000 DPT=45000 LEN=28 ").replace("203.0.113.9", "127.0.0.1"),
+            "probe: bogon",
+        ),
+    ] {
+        let output = explained(&["--color", "never", &line], "");
+        assert_eq!(stdout(&output).lines().next(), Some(head), "{line}");
+    }
+}
+
+#[test]
 fn what_a_stranger_wrote_cannot_steer_the_terminal() {
     let line = syn("\u{1b}]0;owned\u{7}\u{9b}2J\u{202e}\u{7f} ");
     let program = "Nov 22 01:10:00 host \u{1b}[2Jsshd[7]: \u{9b}2J hello";

@@ -10,7 +10,7 @@ pub(super) fn explain(case: &Case<'_>) -> Explanation {
     let packet = case.packet;
     let src = packet.src;
     if let Transport::Tcp(_) = packet.transport {
-        return Explanation::noise(
+        return Explanation::void(
             Noise::Malformed,
             format!(
                 "{src} sent a TCP segment to {}, an address of many. A connection has two ends, so nobody will take it.",
@@ -19,11 +19,11 @@ pub(super) fn explain(case: &Case<'_>) -> Explanation {
         );
     }
     if !may_be_group(packet) {
-        return Explanation::noise(
+        return Explanation::odd(
             Noise::BroadcastFrame,
             format!(
                 "{src} sent {} to {} alone, but in a frame for everybody on this network. Some wireless access points and load \
-                 balancers do that; it can also be a try to slip past a firewall.",
+                 balancers do that; from anybody else it can be a try to slip past a firewall.",
                 case.what(),
                 packet.dst
             ),
@@ -31,12 +31,37 @@ pub(super) fn explain(case: &Case<'_>) -> Explanation {
     }
     match &packet.transport {
         Transport::Udp(udp) => datagram(case, udp),
-        Transport::Icmp(icmp) if matches!(icmp.kind, 8 | 128) => Explanation::noise(
-            Noise::Discovery,
-            format!("{src} asks everybody on this network at once whether they are there (ping)."),
-        ),
+        Transport::Icmp(icmp) if matches!(icmp.kind, 8 | 128) => ping(case),
         _ => bare(case),
     }
+}
+
+/// A ping to everybody; from afar, its sender would be flooded with answers that it hardly wanted.
+fn ping(case: &Case<'_>) -> Explanation {
+    let src = case.packet.src;
+    let asks =
+        format!("{src} asks everybody on this network at once whether they are there (ping)");
+    if case.is_on_link() {
+        return Explanation::fine(
+            Noise::Discovery,
+            format!(
+                "{asks}. Programs that look for devices do so. It asks nothing of this computer in particular."
+            ),
+        );
+    }
+    // Of ICMPv6 it answers them (Documentation/networking/ip-sysctl.rst, echo_ignore_multicast; icmp_echo_ignore_broadcasts).
+    let end = if src.is_ipv4() {
+        " The kernel does not answer such pings unless it is told to."
+    } else {
+        ""
+    };
+    Explanation::odd(
+        Noise::Discovery,
+        format!(
+            "{asks}, but does not seem to be on this network itself. Perhaps the sender is forged, and all the answers would hit {src} \
+             (smurf).{end}"
+        ),
+    )
 }
 
 /// Can the destination be an address of many? The broadcast address of every subnet of more than two ends in two set bits
@@ -48,7 +73,7 @@ fn may_be_group(packet: &Packet) -> bool {
 /// A UDP datagram, by the port that it is for.
 fn datagram(case: &Case<'_>, udp: &Udp) -> Explanation {
     match call(udp.sport, udp.dport) {
-        Some((noise, does)) => Explanation::noise(noise, format!("{} {does}.", case.who())),
+        Some((noise, does)) => Explanation::fine(noise, format!("{} {does}.", case.who())),
         None => other_discovery(case, udp),
     }
 }
@@ -87,11 +112,11 @@ const fn call(sport: u16, dport: u16) -> Option<(Noise, &'static str)> {
         ),
         (_, 138) => (
             Noise::Netbios,
-            "tells everybody on this network that it is there (NetBIOS). Windows computers do so every few minutes",
+            "speaks to everybody on this network (NetBIOS). Windows computers tell so every few minutes that they are there",
         ),
         (_, 123) => (
             Noise::Routing,
-            "tells everybody on this network the time (NTP)",
+            "speaks of the time to everybody on this network (NTP)",
         ),
         (_, 319 | 320) => (
             Noise::Routing,
@@ -116,12 +141,12 @@ fn other_discovery(case: &Case<'_>, udp: &Udp) -> Explanation {
             udp.dport
         ),
         None => format!(
-            "{who} calls everybody on this network by {}. Programs that look for each other do so; a scanner would ask computers \
-             one by one.",
+            "{who} calls everybody on this network by {}. Programs that look for each other do so. It asks nothing of this computer \
+             in particular.",
             services::port(Protocol::UDP, udp.dport)
         ),
     };
-    Explanation::noise(Noise::Discovery, reason)
+    Explanation::fine(Noise::Discovery, reason)
 }
 
 /// Anything else to everybody, by its protocol (IANA "Assigned Internet Protocol Numbers").
@@ -136,11 +161,11 @@ fn bare(case: &Case<'_>) -> Explanation {
         _ => None,
     };
     match router {
-        Some(name) => Explanation::noise(
+        Some(name) => Explanation::fine(
             Noise::Routing,
             format!("{src} speaks to the other routers of this network ({name})."),
         ),
-        None => Explanation::noise(
+        None => Explanation::fine(
             Noise::Discovery,
             format!(
                 "{src} sent {} to everybody on this network. That asks nothing of this computer in particular.",

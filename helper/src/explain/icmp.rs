@@ -9,16 +9,16 @@ pub(super) fn error(case: &Case<'_>, icmp: &Icmp) -> Explanation {
     let src = packet.src;
     let what = reported(packet.protocol, icmp.kind, icmp.code);
     let Some(quoted) = &icmp.quoted else {
-        return Explanation::noise(
+        return Explanation::likely(
             Noise::IcmpError,
             format!(
-                "{src} reports that {what}. The line does not tell which packet that was; such reports are a part of every network."
+                "{src} reports that {what}. Which packet that was, the line does not tell; such reports are a part of every network."
             ),
         );
     };
     let about = about(quoted);
     if quoted.src != packet.dst {
-        return Explanation::noise(
+        return Explanation::likely(
             Noise::Backscatter,
             format!(
                 "{src} reports to {} that {what}, but quotes {about} from {}, which is somebody else. Probably a sender was forged.",
@@ -28,11 +28,11 @@ pub(super) fn error(case: &Case<'_>, icmp: &Icmp) -> Explanation {
     }
     let traceroute = is_time_exceeded(packet.protocol, icmp.kind) && quoted.ttl <= 1;
     let end = if traceroute && quoted.dst != src {
-        "So answer routers on the way to what traceroute sends."
+        "So answer routers on the way to what traceroute sends: probably it runs there."
     } else {
         "Probably this computer had sent that, and the report came after the firewall forgot it. Such reports are a part of every network."
     };
-    Explanation::noise(
+    Explanation::likely(
         Noise::IcmpError,
         format!(
             "{src} reports that {what}: {about} from {} itself. {end}",
@@ -50,16 +50,16 @@ pub(super) fn other(case: &Case<'_>, icmp: &Icmp) -> Explanation {
         (Protocol::ICMP, 16) => "a question for the network",
         (Protocol::ICMP, 18) => "a question for the network's mask",
         _ => {
-            return Explanation::noise(
+            return Explanation::void(
                 Noise::Malformed,
                 format!(
-                    "{src} sent an ICMP message of the type {}, which has no use here. The kernel does nothing with it.",
+                    "{src} sent an ICMP message of the type {}, which desktops have no use for. The kernel does nothing with it.",
                     icmp.kind
                 ),
             );
         }
     };
-    Explanation::noise(
+    Explanation::likely(
         Noise::IcmpAnswer,
         format!(
             "{src} answers {answers}. Probably {} asked; if not, somebody asked with its address as forged sender.",

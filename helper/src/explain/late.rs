@@ -19,10 +19,10 @@ pub(super) fn answer(case: &Case<'_>) -> Explanation {
     match &case.packet.transport {
         Transport::Tcp(tcp) => segment(case, tcp),
         Transport::Udp(udp) => datagram(case, udp),
-        _ => Explanation::noise(
+        _ => Explanation::likely(
             Noise::LateAnswer,
             format!(
-                "{} sent {} that looks like the answer to something.",
+                "{} sent {} that is probably the answer to something.",
                 case.packet.src,
                 case.what()
             ),
@@ -50,11 +50,11 @@ fn segment(case: &Case<'_>, tcp: &Tcp) -> Explanation {
         return if detect::is_peer_port(tcp.dport) {
             peers(case, &from, tcp.dport)
         } else {
-            Explanation::noise(
+            Explanation::likely(
                 Noise::LateAnswer,
                 format!(
                     "{src} opens a connection from {from}: so does a file server that this computer probably asked for a file (active \
-                     FTP)."
+                     FTP). Scanners may use that port too; tries of very many ports are an alert."
                 ),
             )
         };
@@ -65,7 +65,7 @@ fn segment(case: &Case<'_>, tcp: &Tcp) -> Explanation {
         } else {
             "accepts"
         };
-        return Explanation::noise(
+        return Explanation::likely(
             Noise::Backscatter,
             format!(
                 "{src} {answers} a connection to its {from} that was asked for from port {} here, where {} asks from hardly ever. \
@@ -84,7 +84,7 @@ fn segment(case: &Case<'_>, tcp: &Tcp) -> Explanation {
     } else {
         "sent a straggler of a connection that this computer probably had"
     };
-    Explanation::noise(
+    Explanation::likely(
         Noise::LateTcp,
         format!(
             "{src} {does} with its {from}. The packet probably came after the firewall had forgotten the connection, as happens every day."
@@ -103,7 +103,7 @@ fn datagram(case: &Case<'_>, udp: &Udp) -> Explanation {
         return unknown_service(case, udp, local);
     };
     let from = services::port(Protocol::UDP, udp.sport);
-    Explanation::noise(
+    Explanation::likely(
         noise,
         format!(
             "{} sent {} from {from}: probably {what}.",
@@ -163,7 +163,7 @@ const fn answer_from(sport: u16) -> Option<(Noise, &'static str)> {
 
 /// An answer of a service that never leaves its own network, from far away.
 fn reflected(packet: &Packet, udp: &Udp) -> Explanation {
-    Explanation::noise(
+    Explanation::likely(
         Noise::Backscatter,
         format!(
             "{} answers from {}, a service that no honest question reaches from outside its own network. Probably somebody asked it \
@@ -180,7 +180,7 @@ fn unknown_service(case: &Case<'_>, udp: &Udp, local: bool) -> Explanation {
     let Udp { sport, dport, .. } = *udp;
     let like_peers = sport == dport || detect::is_peer_port(sport) || detect::is_peer_port(dport);
     if TRACEROUTE.contains(&dport) && case.packet.ttl <= MAX_HOPS && !like_peers {
-        return Explanation::noise(
+        return Explanation::likely(
             Noise::Traceroute,
             format!(
                 "{src} is probably looking which way packets take to {} (traceroute, port {dport}). That tells it no more than \
@@ -198,7 +198,7 @@ fn unknown_service(case: &Case<'_>, udp: &Udp, local: bool) -> Explanation {
     } else {
         "a server"
     };
-    Explanation::noise(
+    Explanation::likely(
         Noise::LateAnswer,
         format!(
             "{src} sent {} from {from} to port {dport}, one of those that this computer's own questions start from: probably the \
@@ -210,7 +210,7 @@ fn unknown_service(case: &Case<'_>, udp: &Udp, local: bool) -> Explanation {
 
 /// Somebody who probably speaks with a program of many partners.
 fn peers(case: &Case<'_>, from: &str, dport: u16) -> Explanation {
-    Explanation::noise(
+    Explanation::likely(
         Noise::PeerToPeer,
         format!(
             "{} speaks from {from} to port {dport}: probably a partner of a file exchange, a game or a call. Such partners go on for \

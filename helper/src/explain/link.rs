@@ -23,7 +23,7 @@ pub(super) fn arp(arp: &Arp) -> Explanation {
         }
         _ => "Devices of this network tell each other their addresses (ARP).".to_owned(),
     };
-    Explanation::noise(Noise::Arp, reason)
+    Explanation::fine(Noise::Arp, reason)
 }
 
 /// What the kernel calls a martian (net/ipv4/route.c).
@@ -45,7 +45,7 @@ pub(super) fn martian(martian: &Martian, interface: &str) -> Explanation {
              away."
         )
     };
-    Explanation::noise(Noise::Martian, reason)
+    Explanation::void(Noise::Martian, reason)
 }
 
 /// A frame that is neither IP nor ARP, by its type (IANA "IEEE 802 Numbers").
@@ -54,12 +54,12 @@ pub(super) fn frame(mac: Option<Mac>) -> Explanation {
         Some(0x8100 | 0x88a8) => "a frame of a virtual network (VLAN)".to_owned(),
         Some(0x8863 | 0x8864) => "a frame of a dial-in connection (PPPoE)".to_owned(),
         Some(0x888e) => "a log-in to the network (802.1X)".to_owned(),
-        Some(0x88cc) => "a switch that tells its name (LLDP)".to_owned(),
+        Some(0x88cc) => "a device, mostly a switch, that tells its name (LLDP)".to_owned(),
         Some(0x88e1 | 0x8912) => "devices that speak over the power line (HomePlug)".to_owned(),
         Some(ethertype) => format!("a frame of the type 0x{ethertype:04x}"),
         None => "a frame of an unknown type".to_owned(),
     };
-    Explanation::noise(
+    Explanation::fine(
         Noise::Frame,
         format!("This is {what}. It is neither IP nor ARP, so it is for no port of this computer."),
     )

@@ -11,6 +11,7 @@ mod group;
 mod icmp;
 mod late;
 mod link;
+mod outlook;
 mod probe;
 mod refused;
 mod services;
@@ -20,6 +21,7 @@ use std::borrow::Cow;
 
 pub use class::{Class, Noise};
 pub use fields::{Fields, Inner, flag_names};
+pub use outlook::Outlook;
 pub use refused::refused;
 
 use crate::{
@@ -42,16 +44,39 @@ const CONTAINER_INTERFACES: [&str; 17] = [
 pub struct Explanation {
     /// In one word.
     pub class: Class,
+    /// How far it is to be feared; the sentence says why.
+    pub outlook: Outlook,
     /// In a sentence or two.
     pub reason: String,
 }
 
 impl Explanation {
-    fn noise(noise: Noise, reason: impl Into<String>) -> Self {
+    fn noise(noise: Noise, outlook: Outlook, reason: impl Into<String>) -> Self {
         Self {
             class: Class::Noise(noise),
+            outlook,
             reason: reason.into(),
         }
+    }
+
+    /// What headers alone show to be a part of every network.
+    fn fine(noise: Noise, reason: impl Into<String>) -> Self {
+        Self::noise(noise, Outlook::Fine, reason)
+    }
+
+    /// What is harmless if it is what it looks like.
+    fn likely(noise: Noise, reason: impl Into<String>) -> Self {
+        Self::noise(noise, Outlook::Likely, reason)
+    }
+
+    /// What breaks rules, so that nobody takes it.
+    fn void(noise: Noise, reason: impl Into<String>) -> Self {
+        Self::noise(noise, Outlook::Void, reason)
+    }
+
+    /// What is no attack by itself, but ought to be understood.
+    fn odd(noise: Noise, reason: impl Into<String>) -> Self {
+        Self::noise(noise, Outlook::Odd, reason)
     }
 }
 
@@ -124,7 +149,7 @@ impl Case<'_> {
             return group::explain(self);
         }
         if self.packet.src.is_unspecified() {
-            return Explanation::noise(
+            return Explanation::void(
                 Noise::Malformed,
                 format!(
                     "A packet from {}, an address that stands for none. Nobody can be answered there, so nobody will take it.",
@@ -143,14 +168,14 @@ impl Case<'_> {
         let Packet { src, dst, .. } = self.packet;
         let what = self.what();
         if self.report.answer {
-            return Explanation::noise(
+            return Explanation::fine(
                 Noise::Own,
                 format!(
                     "{src} goes on with a conversation that this computer takes part in, with {what}."
                 ),
             );
         }
-        Explanation::noise(
+        Explanation::fine(
             Noise::Own,
             match self.report.owner {
                 Some((uid, _)) => format!(
@@ -165,10 +190,11 @@ impl Case<'_> {
     }
 
     fn fragment(&self) -> Explanation {
-        Explanation::noise(
+        Explanation::likely(
             Noise::Fragment,
             format!(
-                "A later piece of a large packet from {}, without ports of its own. What the packet is for, its first piece told.",
+                "A later piece of a large packet from {}, without ports of its own. What the packet is for, only its first piece \
+                 tells, which is judged by itself.",
                 self.packet.src
             ),
         )
@@ -184,7 +210,7 @@ impl Case<'_> {
             ),
             None => self.target().into_owned(),
         };
-        Explanation::noise(
+        Explanation::likely(
             Noise::Container,
             format!(
                 "{src} is probably a container or a virtual machine of this computer (interface {input}) and speaks to {target}. \
@@ -205,10 +231,15 @@ impl Case<'_> {
                 })
     }
 
+    /// Does the sender seem to stand on this network? By its address, or since no router passed the packet on.
+    fn is_on_link(&self) -> bool {
+        self.packet.src.is_unspecified() || self.neighbourhood.is_on_link(self.packet)
+    }
+
     /// Who sent it.
     fn who(&self) -> Cow<'static, str> {
         if self.packet.src.is_unspecified() {
-            Cow::Borrowed("A device that has no address yet")
+            Cow::Borrowed("A device without an address")
         } else {
             Cow::Owned(self.packet.src.to_string())
         }

@@ -1,11 +1,13 @@
 //! Probes: what the packet does, why nobody honest does that, and what became of it.
 
+use std::net::{IpAddr, Ipv4Addr};
+
 use wallwatch_dbus::{Kind, Verdict};
 
-use super::{Case, Class, Explanation, flag_names, services};
+use super::{Case, Class, Explanation, Outlook, flag_names, services};
 use crate::{
     detect::{NEIGHBOUR_PORTS, Nature, Probe},
-    packet::{Protocol, TcpFlags, Transport},
+    packet::{Packet, Protocol, TcpFlags, Transport},
 };
 
 /// Services that answer more than they are asked, which floods are made with (US-CERT alert TA14-017A).
@@ -15,7 +17,10 @@ const AMPLIFIERS: [u16; 13] = [
 
 /// Explains a probe.
 pub(super) fn explain(case: &Case<'_>, probe: &Probe) -> Explanation {
-    let mut reason = format!("{} {}", case.packet.src, deed(case, probe));
+    let mut reason = match probe.kind {
+        Kind::Bogon | Kind::Land => forged(case, probe.kind),
+        _ => format!("{} {}", case.packet.src, deed(case, probe)),
+    };
     if let Some(tool) = probe.tool.filter(|_| probe.kind != Kind::OsFingerprint) {
         reason = format!("{reason} It bears the traits of {tool}.");
     }
@@ -30,6 +35,7 @@ pub(super) fn explain(case: &Case<'_>, probe: &Probe) -> Explanation {
     };
     Explanation {
         class: Class::Probe(probe.kind),
+        outlook: Outlook::Probe,
         reason,
     }
 }
@@ -38,6 +44,7 @@ pub(super) fn explain(case: &Case<'_>, probe: &Probe) -> Explanation {
 fn threshold(case: &Case<'_>, probe: &Probe) -> &'static str {
     let has_port = case.packet.dport().is_some();
     match (probe.nature, probe.kind) {
+        (_, Kind::Bogon | Kind::Land) => " One such packet is no alert; three different ones are.",
         // What the firewall let pass weighs less, so that three are not enough.
         (Nature::Impossible, _) if case.report.verdict() == Verdict::Passed => {
             " One such packet is no alert; many different ones are."
@@ -121,13 +128,45 @@ fn deed(case: &Case<'_>, probe: &Probe) -> String {
         Kind::OsFingerprint => format!(
             "sent one of the odd packets to {port} by which nmap tells operating systems apart. No honest program sends such."
         ),
-        Kind::Land => format!("sent {} in the name of this computer itself (LAND), to confuse it.", case.what()),
-        Kind::Bogon => format!("is an address that no computer has, and sent {}: the sender is forged.", case.what()),
         Kind::Smurf => "asks everybody on this network to answer at once (smurf), in a name that is probably forged.".to_owned(),
         Kind::Worm => format!("knocks at {port} as a worm does that looks for its next victim."),
         Kind::RogueDhcp => "gives out addresses on this network (DHCP), and is not who did so before.".to_owned(),
         Kind::RogueRa => "says that it is an IPv6 router of this network, and is not who did so before.".to_owned(),
         kind => format!("sent {} of an attack ({kind}).", case.what()),
+    }
+}
+
+/// A packet whose sender nobody can be; who sent it is not told by it.
+fn forged(case: &Case<'_>, kind: Kind) -> String {
+    let Packet { src, dst, .. } = case.packet;
+    let what = case.what();
+    if kind == Kind::Land {
+        return format!(
+            "Somebody sent {what} to {dst} that claims to be from {dst} itself (LAND), once a way to make computers hang. The sender is \
+             forged: who it is, the packet does not tell."
+        );
+    }
+    format!(
+        "Somebody sent {what} to {dst} that claims to be from {src}, {}. The sender is forged: who it is, the packet does not tell.",
+        impossible(*src)
+    )
+}
+
+/// Why nobody sends from this address (RFC 1122 section 3.2.1.3, RFC 1112 section 4, RFC 4291 section 2.7).
+fn impossible(src: IpAddr) -> &'static str {
+    match src {
+        _ if src.is_loopback() => {
+            "an address by which a computer talks to itself and which never comes in by a network"
+        }
+        _ if src.is_multicast() => "the address of a group, which never sends",
+        IpAddr::V4(Ipv4Addr::BROADCAST) => "the address of everybody, from which nobody sends",
+        IpAddr::V4(v4) if v4.octets()[0] == 0 => {
+            "an address of the block 0.0.0.0/8, which no computer has"
+        }
+        IpAddr::V4(v4) if v4.octets()[0] >= 240 => {
+            "an address of the block 240.0.0.0/4, which nobody was given"
+        }
+        _ => "an address that no computer has",
     }
 }
 

@@ -12,7 +12,7 @@ use wallwatch::text;
 use wallwatch_helper::{
     clock,
     decode::{Lines, Report, dress::Reference},
-    explain::{self, Class, Explanation, Fields, Noise},
+    explain::{self, Explanation, Fields, Outlook},
     neighbourhood::Neighbourhood,
 };
 
@@ -163,7 +163,11 @@ impl Explainer<'_> {
     }
 
     fn report(&mut self, report: &Report) -> Result<(), Error> {
-        let Explanation { class, reason } = explain::explain(report, &self.neighbourhood);
+        let Explanation {
+            class,
+            outlook,
+            reason,
+        } = explain::explain(report, &self.neighbourhood);
         if self.printer.json() {
             return self.json(&Answer {
                 packet: Some(Fields::of(report)),
@@ -177,27 +181,15 @@ impl Explainer<'_> {
         if self.printer.quiet() {
             return self.printer.line(class.as_str());
         }
-        let (colour, verdict) = match class {
-            Class::Probe(_) => ("33", "probe"),
-            Class::Noise(Noise::Malformed | Noise::Martian | Noise::BroadcastFrame) => {
-                ("36", "odd, but harmless")
-            }
-            Class::Noise(
-                Noise::LateTcp
-                | Noise::LateDns
-                | Noise::LateNtp
-                | Noise::LateQuic
-                | Noise::LateStun
-                | Noise::LateAnswer
-                | Noise::PeerToPeer
-                | Noise::Backscatter
-                | Noise::Traceroute,
-            ) => ("32", "probably nothing to fear"),
-            Class::Noise(_) => ("32", "nothing to fear"),
+        let colour = match outlook {
+            Outlook::Probe => "33",
+            Outlook::Odd => "35",
+            Outlook::Void => "36",
+            Outlook::Fine | Outlook::Likely => "32",
         };
         self.block(
             colour,
-            &format!("{verdict}: {class}"),
+            &format!("{outlook}: {class}"),
             &reason,
             &facts(report),
         )
