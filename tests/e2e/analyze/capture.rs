@@ -119,12 +119,95 @@ fn of_a_capture_that_is_cut_off_the_rest_is_read() {
         assert_eq!(
             said.stderr,
             format!(
-                "wallwatchctl: {}: the capture ends inside a frame; 9 were read before. What there is was looked at\n",
+                "wallwatchctl: {} is cut off inside a frame. The 9 frames before were looked at\n",
                 file.display()
             )
         );
         said.has(&["203.0.113.9", "\n0 of 9 frames were not firewall events.\n"]);
     }
+}
+
+#[test]
+fn a_capture_that_is_damaged_is_told_with_what_was_looked_at() {
+    let dir = TempDir::new();
+    // The header of a file takes 24 bytes, that of a frame 16, and its captured length stands behind 8 of them.
+    for (frame, words) in [
+        (0, "Nothing stands before that could be looked at"),
+        (1, "The frame before was looked at"),
+        (3, "The 3 frames before were looked at"),
+    ] {
+        let mut bytes = pcap();
+        let at = 24 + frame * 56 + 8;
+        bytes[at..at + 4].copy_from_slice(&9_999_999_u32.to_le_bytes());
+        let file = dir.write("damaged", &bytes);
+        let said = analyzed(&[&file]);
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert_eq!(
+            said.stderr,
+            format!(
+                "wallwatchctl: {} is damaged: it tells of a frame of 9,999,999 bytes where at most 262,144 are possible. {words}\n",
+                file.display()
+            )
+        );
+    }
+}
+
+#[test]
+fn of_what_is_cut_off_at_its_beginning_nothing_is_looked_at() {
+    let dir = TempDir::new();
+    let zipped = gzip(&pcap());
+    for (bytes, words) in [
+        (
+            &pcap()[..10],
+            "is cut off before the end of its first frame, so",
+        ),
+        (
+            &pcap()[..30],
+            "is cut off before the end of its first frame, so",
+        ),
+        (
+            &pcapng()[..60],
+            "is cut off before the end of its first frame, so",
+        ),
+        (
+            &zipped[..10],
+            "is cut off before any of its compressed text, so",
+        ),
+        (
+            &zipped[..3],
+            "is cut off before any of its compressed text, so",
+        ),
+    ] {
+        let file = dir.write("cut", bytes);
+        let said = analyzed(&[&file]);
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert_eq!(
+            said.stderr,
+            format!(
+                "wallwatchctl: {} {words} nothing of it could be looked at\n",
+                file.display()
+            )
+        );
+    }
+}
+
+#[test]
+fn segments_without_their_flags_are_counted() {
+    let mut file = words(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, 30, RAW]);
+    for packet in packets() {
+        file.extend(words(&[START, 0, 30, 40]));
+        file.extend(&packet[..30]);
+    }
+    // One that is so short by itself has none that could be recorded.
+    let mut short = packet(Ipv4Addr::new(203, 0, 113, 9), 1)[..30].to_vec();
+    short[3] = 30;
+    file.extend(words(&[START, 0, 30, 30]));
+    file.extend(short);
+    piped(&[], &file).good().has(&[
+        "\n10 packets are cut off before their flags; record with a snap length of at least 96 (tcpdump -s 96).\n",
+    ]);
+    let said = piped(&[], &pcap()).good();
+    assert!(!said.stdout.contains("cut off"), "{}", said.stdout);
 }
 
 #[test]

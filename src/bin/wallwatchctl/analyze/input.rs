@@ -219,6 +219,9 @@ impl Input {
                     self.trouble = Some(self.failed(&error));
                     break;
                 }
+                Err(error) if self.is_gzip && error.kind() == io::ErrorKind::UnexpectedEof => {
+                    return Err(Trouble::no_text(&self.name));
+                }
                 Err(error) => return Err(self.failed(&error)),
             }
         }

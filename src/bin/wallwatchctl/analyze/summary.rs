@@ -140,6 +140,12 @@ impl Summary {
         lines.extend(packets(facts.counts));
         lines.extend(times(facts.counts, facts.now));
         lines.extend(twins(facts.twins));
+        if facts.counts.flagless > 0 {
+            lines.push(format!(
+                "{} cut off before their flags; record with a snap length of at least 96 (tcpdump -s 96).",
+                count(facts.counts.flagless, "packet is", "packets are")
+            ));
+        }
         if facts.cut > 0 {
             lines.push(format!(
                 "{} longer than 8 KiB and cut.",

@@ -6,7 +6,8 @@ use std::{
     path::Path,
 };
 
-use wallwatch_helper::decode::CaptureError;
+use wallwatch::text::number;
+use wallwatch_helper::decode::{CaptureError, capture::MAX_FRAME};
 
 use super::{gzip::Trailing, input::is_stdin, kind::Foreign};
 
@@ -117,6 +118,13 @@ impl Trouble {
         ))
     }
 
+    /// Its compressed stream ends before its first byte of text.
+    pub(super) fn no_text(name: &str) -> Self {
+        Self::new(format!(
+            "{name} is cut off before any of its compressed text, so nothing of it could be looked at"
+        ))
+    }
+
     /// Its compressed stream cannot be read to its end.
     pub(super) fn gzip(name: &str, error: &io::Error) -> Self {
         match error.kind() {
@@ -140,14 +148,29 @@ impl Trouble {
 
     /// A capture cannot be read to its end.
     pub(super) fn capture(name: &str, error: &CaptureError) -> Self {
-        let harmless = matches!(error, CaptureError::Truncated { .. });
-        let hint = match error {
-            CaptureError::Truncated { .. } => ". What there is was looked at",
-            _ => "",
+        let before = |frames| match frames {
+            0 => "Nothing stands before that could be looked at".to_owned(),
+            1 => "The frame before was looked at".to_owned(),
+            n => format!("The {} frames before were looked at", number(n)),
         };
-        Self {
-            sentence: format!("{name}: {error}{hint}"),
-            harmless,
+        match *error {
+            CaptureError::Truncated { frames: 0 } => Self::new(format!(
+                "{name} is cut off before the end of its first frame, so nothing of it could be looked at"
+            )),
+            CaptureError::Truncated { frames } => Self {
+                sentence: format!("{name} is cut off inside a frame. {}", before(frames)),
+                harmless: true,
+            },
+            CaptureError::Long { len, frames } => Self::new(format!(
+                "{name} is damaged: it tells of a frame of {} bytes where at most {} are possible. {}",
+                number(len.into()),
+                number(MAX_FRAME as u64),
+                before(frames)
+            )),
+            CaptureError::Damaged { what, frames } => {
+                Self::new(format!("{name} is damaged: {what}. {}", before(frames)))
+            }
+            _ => Self::new(format!("{name}: {error}")),
         }
     }
 }

@@ -3,6 +3,8 @@
 //! [`Replay`] takes what was read and gives alerts in the order in which they were raised, each once, in its final state. What
 //! it holds is bounded, however long the files are.
 
+mod counts;
+
 use std::collections::BTreeMap;
 
 use wallwatch_dbus::{Alert, Verdict};
@@ -15,96 +17,13 @@ use crate::{
     neighbourhood::Neighbourhood,
     watcher::Watcher,
 };
+use counts::is_flagless;
+pub use counts::{Counts, Tally, Unit};
 
 /// At most so many alerts wait for an earlier one that goes on; then that one is given as it is.
 const MAX_WAITING: usize = 4096;
 /// At most so many bytes of them.
 const MAX_WAITING_BYTES: usize = 4 << 20;
-
-/// What a file is made of.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Unit {
-    /// Lines of text.
-    Line,
-    /// Frames of a capture.
-    Frame,
-}
-
-/// How many there were, and which could not be read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Tally {
-    /// All.
-    pub total: u64,
-    /// Those that are no firewall events, by the reason.
-    pub refused: BTreeMap<decode::Error, u64>,
-    /// Those of the others that tell no time.
-    pub timeless: u64,
-    /// Those that count from the start of a machine.
-    pub from_boot: u64,
-}
-
-impl Tally {
-    /// Those that are no firewall events.
-    #[must_use]
-    pub fn refused_total(&self) -> u64 {
-        self.refused.values().sum()
-    }
-}
-
-/// What became of what was read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Counts {
-    /// Lines of text.
-    pub lines: Tally,
-    /// Frames of captures.
-    pub frames: Tally,
-    /// Packets that came in.
-    pub events: u64,
-    /// Those of them that are nothing to fear, each by itself.
-    pub harmless: u64,
-    /// Packets that this machine sent: no attack is made of them.
-    pub outbound: u64,
-    /// Packets that came in because this machine asked for them: nor of these.
-    pub answers: u64,
-    /// What is no IP packet, or a packet of which only the addresses are told: no attack is made of it.
-    pub others: u64,
-    /// The first and the last time that a packet that came in told.
-    pub span: Option<(Timestamp, Timestamp)>,
-    /// The latest time that was reckoned from the start of the machine.
-    pub latest_from_boot: Option<Timestamp>,
-}
-
-impl Counts {
-    /// Those of a unit.
-    const fn tally(&mut self, unit: Unit) -> &mut Tally {
-        match unit {
-            Unit::Line => &mut self.lines,
-            Unit::Frame => &mut self.frames,
-        }
-    }
-
-    /// Notes how the time of something is known.
-    fn stamp(&mut self, unit: Unit, stamp: Stamp, time: Timestamp) {
-        match stamp {
-            Stamp::Wall(_) => {}
-            Stamp::Boot(_) => {
-                self.tally(unit).from_boot += 1;
-                self.latest_from_boot = self.latest_from_boot.max(Some(time));
-            }
-            Stamp::None => self.tally(unit).timeless += 1,
-        }
-    }
-
-    /// Notes an event, with its time where it told one.
-    fn event(&mut self, told: Option<Timestamp>, harmless: bool) {
-        self.events += 1;
-        self.harmless += u64::from(harmless);
-        if let Some(time) = told {
-            let (first, last) = self.span.unwrap_or((time, time));
-            self.span = Some((first.min(time), last.max(time)));
-        }
-    }
-}
 
 /// Looks for attacks in lines and frames.
 #[derive(Debug)]
@@ -177,6 +96,9 @@ impl Replay {
         };
         let time = self.time_of(report.stamp);
         self.counts.stamp(unit, report.stamp, time);
+        if unit == Unit::Frame {
+            self.counts.flagless += u64::from(report.packet().is_some_and(is_flagless));
+        }
         let verdict = self.verdicts.of(&report.prefix);
         match report.event(time, verdict) {
             Some(event) => self.look(&event, report.stamp != Stamp::None),
