@@ -98,9 +98,11 @@ struct Party<A> {
     received: usize,
     /// The networks that it sends packets of.
     networks: ArrayVec<Network, MAX_NETWORKS>,
+    /// The networks that it receives packets for.
+    reached: ArrayVec<Network, MAX_NETWORKS>,
 }
 
-/// A network that an address sends packets of.
+/// A network that an address sends packets of, or receives them for.
 #[derive(Debug)]
 struct Network {
     /// 24 bits of an IPv4 address, 64 of IPv6.
@@ -125,11 +127,15 @@ impl<A: Copy + PartialEq> Census<A> {
         self.frames = self.frames.saturating_add(1);
         if let Some(party) = self.party(dst) {
             party.received = party.received.saturating_add(1);
+            if let Some(packet) = packet {
+                note(&mut party.reached, packet.dst, true);
+            }
         }
         if let Some(party) = self.party(src) {
             party.sent = party.sent.saturating_add(1);
             if let Some(packet) = packet {
-                party.sends(packet);
+                let first_hand = INITIAL_TTL.contains(&packet.ttl);
+                note(&mut party.networks, packet.src, first_hand);
             }
         }
     }
@@ -145,6 +151,7 @@ impl<A: Copy + PartialEq> Census<A> {
                 sent: 0,
                 received: 0,
                 networks: ArrayVec::new(),
+                reached: ArrayVec::new(),
             });
             return self.parties.last_mut();
         }
@@ -171,10 +178,10 @@ impl<A: Copy + PartialEq> Census<A> {
 
     /// Which of two that are in all frames is this machine.
     fn own_of_two<'a>(one: &'a Party<A>, other: &'a Party<A>) -> Option<&'a Party<A>> {
-        // Where one only receives, the capture holds what came in.
+        // Where one only receives, the capture holds what came in, or else what went out by a gateway.
         match (one.sent, other.sent) {
-            (0, _) => return Some(one),
-            (_, 0) => return Some(other),
+            (0, _) => return Some(if one.takes_out(other) { other } else { one }),
+            (_, 0) => return Some(if other.takes_out(one) { one } else { other }),
             _ => {}
         }
         // What comes over a gateway has been forwarded.
@@ -194,21 +201,6 @@ impl<A: Copy + PartialEq> Census<A> {
 }
 
 impl<A> Party<A> {
-    fn sends(&mut self, packet: &Packet) {
-        let first_hand = INITIAL_TTL.contains(&packet.ttl);
-        let number = network_of(packet.src);
-        let mut known = self.networks.iter_mut();
-        if let Some(network) = known.find(|network| network.number == number) {
-            network.first_hand |= first_hand;
-        } else if !self.networks.is_full() {
-            self.networks.push(Network {
-                number,
-                public: is_public(packet.src),
-                first_hand,
-            });
-        }
-    }
-
     /// Does it send mostly what others sent?
     fn forwards(&self) -> bool {
         let forwarded = self.forwarded();
@@ -220,6 +212,13 @@ impl<A> Party<A> {
         self.forwarded() >= GATEWAY_NETWORKS
     }
 
+    /// Does it, which sends nothing, take what this one host sends out into the world?
+    fn takes_out(&self, host: &Self) -> bool {
+        let public = |network: &&Network| network.public;
+        let reached = self.reached.iter().filter(public).count();
+        host.networks.len() == 1 && !host.forwards() && reached >= GATEWAY_NETWORKS
+    }
+
     fn forwarded(&self) -> usize {
         let forwarded = |network: &&Network| !network.first_hand;
         self.networks.iter().filter(forwarded).count()
@@ -228,6 +227,21 @@ impl<A> Party<A> {
     fn public_networks(&self) -> usize {
         let public = |network: &&Network| network.public;
         self.networks.iter().filter(public).count()
+    }
+}
+
+/// Notes the network of an address among those that are told apart.
+fn note(networks: &mut ArrayVec<Network, MAX_NETWORKS>, address: IpAddr, first_hand: bool) {
+    let number = network_of(address);
+    let known = networks.iter_mut().find(|network| network.number == number);
+    if let Some(network) = known {
+        network.first_hand |= first_hand;
+    } else if !networks.is_full() {
+        networks.push(Network {
+            number,
+            public: is_public(address),
+            first_hand,
+        });
     }
 }
 
@@ -349,6 +363,25 @@ mod tests {
             frames.push(frame(GATEWAY, OWN, tcp(server, me, 40000, 64, ANSWER)));
         }
         assert_eq!(own(&frames), Some(OWN));
+    }
+
+    #[test]
+    fn who_sends_to_many_networks_by_one_gateway_is_this_machine() {
+        let out = |server: [u8; 4], ttl| {
+            let packet = tcp([10, 0, 0, 1], server, 443, ttl, SYN);
+            frame(OWN, GATEWAY, packet)
+        };
+        let to_three = |ttl| [1, 2, 3].map(|network| out([198, 51, network, 1], ttl));
+        assert_eq!(own(&to_three(64)), Some(OWN));
+        // What was forwarded came in by a gateway, however many addresses of this machine it is for.
+        assert_eq!(own(&to_three(57)), Some(GATEWAY));
+        let to_one = [1, 2, 3].map(|server| out([198, 51, 100, server], 64));
+        assert_eq!(own(&to_one), Some(GATEWAY));
+        let from_others = [1, 2, 3].map(|host| {
+            let packet = tcp([192, 0, host, 1], [198, 51, host, 1], 443, 64, SYN);
+            frame(OWN, GATEWAY, packet)
+        });
+        assert_eq!(own(&from_others), Some(GATEWAY));
     }
 
     #[test]
