@@ -97,7 +97,7 @@ pub struct Report {
     pub group: bool,
     /// Did this machine send it?
     pub outbound: bool,
-    /// Does it answer what this machine sent, or belong to a conversation that it takes part in?
+    /// Does it answer what this machine sent, or belong to a conversation of it or of others?
     pub answer: bool,
     /// The user and group of the local socket that sent it.
     pub owner: Option<(u32, u32)>,

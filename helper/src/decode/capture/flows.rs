@@ -41,7 +41,7 @@ enum Kind {
 
 /// A conversation as this machine sees it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-struct Flow {
+pub(super) struct Flow {
     local: u128,
     remote: u128,
     local_port: u16,
@@ -51,7 +51,7 @@ struct Flow {
 }
 
 impl Flow {
-    fn between(protocol: Protocol, local: (IpAddr, u16), remote: (IpAddr, u16)) -> Self {
+    pub(super) fn between(protocol: Protocol, local: (IpAddr, u16), remote: (IpAddr, u16)) -> Self {
         Self {
             local: bits(local.0),
             remote: bits(remote.0),
@@ -218,7 +218,7 @@ impl Flows {
 }
 
 /// Source and destination port, 0 where there are none.
-fn ports(packet: &Packet) -> [u16; 2] {
+pub(super) fn ports(packet: &Packet) -> [u16; 2] {
     [packet.sport(), packet.dport()].map(Option::unwrap_or_default)
 }
 
@@ -230,7 +230,8 @@ const fn has_ports(protocol: Protocol) -> bool {
     )
 }
 
-const fn opens(flags: TcpFlags) -> bool {
+/// Does it ask for a connection?
+pub(super) const fn opens(flags: TcpFlags) -> bool {
     flags.contains(TcpFlags::SYN) && !flags.contains(TcpFlags::ACK)
 }
 

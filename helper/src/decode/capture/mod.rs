@@ -1,8 +1,9 @@
 //! Frames of capture files, one after the other: pcap and pcapng, of a machine that was watched from inside.
 //!
 //! [`Capture`] tells each frame as a [`Report`]. A capture of an ordinary machine holds both directions, so the first frames
-//! are looked at ahead to learn which address is the machine's own; what it sent and what answers it is marked so. What is
-//! held is bounded, however long the file is.
+//! are looked at ahead to learn which address is the machine's own; what it sent and what answers it is marked so. Where that
+//! cannot be learned, what is answered in the frames that follow is marked as a conversation. What is held is bounded, however
+//! long the file is.
 
 mod error;
 mod flows;
@@ -10,6 +11,7 @@ mod input;
 mod own;
 mod pcap;
 mod pcapng;
+mod talks;
 #[cfg(test)]
 mod tests;
 
@@ -23,10 +25,11 @@ use input::Input;
 use own::{Own, Witness};
 use pcap::Pcap;
 use pcapng::Pcapng;
+use talks::Talks;
 
 /// The longest frame in bytes (libpcap, `MAXIMUM_SNAPLEN`: 262,144).
 pub const MAX_FRAME: usize = 256 * 1024;
-/// So many frames are looked at to learn which address is this machine's own.
+/// So many frames are looked at ahead, the first of them to learn which address is this machine's own.
 const LOOK_AHEAD: usize = 512;
 /// The own addresses of at most so many interfaces are learned.
 const MAX_INTERFACES: usize = 16;
@@ -77,6 +80,7 @@ pub struct Capture<R> {
     /// The own addresses by interface; `None` until the first frames were looked at.
     own: Option<Vec<Own>>,
     flows: Flows,
+    talks: Talks,
     /// Why there is no more, to be told when all that was read before has been given.
     end: Option<CaptureError>,
     ended: bool,
@@ -101,6 +105,7 @@ impl<R: Read> Capture<R> {
             ahead: VecDeque::new(),
             own: None,
             flows: Flows::default(),
+            talks: Talks::default(),
             end: None,
             ended: false,
         })
@@ -115,11 +120,10 @@ impl<R: Read> Capture<R> {
         if self.own.is_none() {
             self.look_ahead();
         }
-        let pending = match self.ahead.pop_front() {
-            Some(pending) => Some(pending),
-            None => self.read(),
-        };
-        match (pending, self.end.take()) {
+        if let Some(pending) = self.read() {
+            self.ahead.push_back(pending);
+        }
+        match (self.ahead.pop_front(), self.end.take()) {
             (Some(pending), end) => {
                 self.end = end;
                 Ok(Some(self.finish(pending)))
@@ -161,7 +165,11 @@ impl<R: Read> Capture<R> {
         match frame {
             Ok(Some(frame)) => {
                 self.frames = self.frames.saturating_add(1);
-                Some(Pending::of(&frame))
+                let pending = Pending::of(&frame);
+                if let Ok(report) = &pending.read {
+                    self.talks.hold(report, report.outbound);
+                }
+                Some(pending)
             }
             Ok(None) => {
                 self.ended = true;
@@ -182,10 +190,14 @@ impl<R: Read> Capture<R> {
             Some(interface) => own.get(interface).and_then(|own| own.sent(&report)),
             None => Some(report.outbound),
         };
+        // Of what is known to have come in for this machine each packet counts, whatever answered it.
+        let strange = sent.is_none() || self.talks.is_forwarded(&report);
+        let conversation = strange && self.talks.is_conversation(&report);
+        self.talks.let_go(&report, report.outbound);
         report.outbound = sent == Some(true);
         // Where nobody knows which address is the own one, each is looked at as if it were.
         if sent != Some(true) {
-            report.answer = self.flows.is_answer(&report);
+            report.answer = self.flows.is_answer(&report) || conversation;
         }
         if sent != Some(false) {
             self.flows.sent(&report);
