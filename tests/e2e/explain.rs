@@ -120,6 +120,19 @@ fn each_line_has_its_class_and_its_packet() {
 }
 
 #[test]
+fn no_protocol_is_named_that_the_line_does_not_tell() {
+    let answer = answer(
+        "DROP IN= OUT=eth1 SRC=2001:db8::9 DST=2001:db8::2 LEN=107 TC=0 HOPLIMIT=64 FLOWLBL=0 FRAG:1232 ID:0a1b2c3d ",
+    );
+    assert_eq!(answer["packet"]["proto"], "");
+    let reason = answer["reason"].as_str().unwrap();
+    assert!(
+        reason.contains("a later piece of a large packet"),
+        "{reason}"
+    );
+}
+
+#[test]
 fn an_answer_has_these_keys_in_this_order() {
     let output = explained(&["--json"], syn("DROP "));
     let keys: Vec<&str> = [

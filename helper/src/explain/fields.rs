@@ -58,7 +58,7 @@ pub struct Fields<'a> {
     /// The fragment's offset as on the line: IPv4 in units of 8 bytes, IPv6 in bytes.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub frag: Option<u16>,
-    /// The protocol's name in lower case, or its number.
+    /// The protocol's name in lower case, or its number; empty where the line does not tell it.
     pub proto: String,
     /// Source port.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -222,7 +222,9 @@ impl<'a> Fields<'a> {
                 Some(fragment.offset)
             }
         });
-        self.proto = packet.protocol.to_string();
+        if !is_untold(packet) {
+            self.proto = packet.protocol.to_string();
+        }
         self.sport = packet.sport();
         self.dport = packet.dport();
         self.ip_options = hex(&packet.ip_options);
@@ -291,6 +293,13 @@ impl Inner {
             icmp_code: quoted.icmp.map(|(_, code)| code),
         }
     }
+}
+
+/// Is the protocol not known? Of a later fragment the kernel does not always tell it, and "no next header" stands for it (RFC
+/// 8200 section 4.7), which no fragment holds.
+pub(super) fn is_untold(packet: &Packet) -> bool {
+    let later = packet.fragment.is_some_and(|fragment| fragment.offset != 0);
+    later && packet.protocol == Protocol(59)
 }
 
 /// The names of the flags that are set, in the order of the line.

@@ -274,6 +274,7 @@ impl Case<'_> {
             Transport::Udp(_) if protocol == Protocol::UDPLITE => "a UDP-Lite datagram",
             Transport::Udp(_) => "a UDP datagram",
             Transport::Icmp(_) => "an ICMP message",
+            Transport::Other if fields::is_untold(self.packet) => "a later piece of a large packet",
             Transport::Ports { .. } | Transport::Ipsec { .. } | Transport::Other => {
                 return Cow::Owned(match protocol.name() {
                     Some(name) => format!("a packet of the protocol {}", name.to_uppercase()),
