@@ -175,6 +175,8 @@ pub(super) fn icmp_head(fields: &mut Fields<'_>) -> Result<Icmp, Error> {
 /// What `dump_ipv4_packet` writes of ICMP.
 fn icmp(fields: &mut Fields<'_>, place: Place) -> Result<Icmp, Error> {
     /// Types of RFC 792.
+    const ECHO_REPLY: u8 = 0;
+    const ECHO: u8 = 8;
     const UNREACHABLE: u8 = 3;
     const SOURCE_QUENCH: u8 = 4;
     const REDIRECT: u8 = 5;
@@ -188,18 +190,21 @@ fn icmp(fields: &mut Fields<'_>, place: Place) -> Result<Icmp, Error> {
         return Ok(icmp);
     }
     match icmp.kind {
-        PARAMETER_PROBLEM if fields.next_is(b"PARAMETER=") => {
+        ECHO_REPLY | ECHO if icmp.seq.is_none() => return Err(Error::Missing("ID=")),
+        PARAMETER_PROBLEM => {
             icmp.detail = Some(IcmpDetail::Pointer(
                 fields.number::<u8, _>(b"PARAMETER=")?.into(),
             ));
         }
-        REDIRECT if fields.key(b"GATEWAY=") => {
+        REDIRECT => {
+            fields.expect(b"GATEWAY=")?;
             let gateway = fields.ipv4().filter(|_| fields.end().is_some());
             icmp.detail = gateway.map(IcmpDetail::Gateway);
             icmp.detail.ok_or(Error::Value("GATEWAY="))?;
         }
         _ => {}
     }
+    // On its way out by the hook of a network device it is not quoted: there the header does not stand first.
     if place == Place::Outer
         && matches!(
             icmp.kind,
@@ -208,7 +213,7 @@ fn icmp(fields: &mut Fields<'_>, place: Place) -> Result<Icmp, Error> {
     {
         icmp.quoted = quoted(fields)?;
     }
-    if (icmp.kind, icmp.code) == (UNREACHABLE, TOO_BIG) && fields.next_is(b"MTU=") {
+    if (icmp.kind, icmp.code) == (UNREACHABLE, TOO_BIG) {
         let mtu = fields.number::<u16, _>(b"MTU=")?;
         icmp.detail = Some(IcmpDetail::Mtu(mtu.into()));
     }
@@ -222,15 +227,19 @@ fn icmpv6(fields: &mut Fields<'_>, place: Place) -> Result<Icmp, Error> {
     const PARAMETER_PROBLEM: u8 = 4;
 
     let mut icmp = icmp_head(fields)?;
-    if icmp.kind == PARAMETER_PROBLEM && fields.key(b"POINTER=") {
+    if icmp.kind == PARAMETER_PROBLEM {
+        fields.expect(b"POINTER=")?;
         let pointer = fields.hex().filter(|_| fields.end().is_some());
         icmp.detail = pointer.map(IcmpDetail::Pointer);
         icmp.detail.ok_or(Error::Value("POINTER="))?;
     }
     if place == Place::Outer && matches!(icmp.kind, 1..=PARAMETER_PROBLEM) {
+        if !fields.next_is(b"[") {
+            return Err(Error::Missing("["));
+        }
         icmp.quoted = quoted(fields)?;
     }
-    if icmp.kind == TOO_BIG && fields.next_is(b"MTU=") {
+    if icmp.kind == TOO_BIG {
         icmp.detail = Some(IcmpDetail::Mtu(fields.number(b"MTU=")?));
     }
     Ok(icmp)
