@@ -129,6 +129,51 @@ fn long_work_shows_a_bar_on_the_terminal_alone_and_tears_no_line() {
 }
 
 #[test]
+fn who_waits_for_a_slow_pipe_sees_that() {
+    let dir = TempDir::new();
+    let log = dir.write("log", attack("01:00:00", "203.0.113.1"));
+    // Three lines, and then nothing for a while.
+    let shown = on_terminal(
+        &format!(
+            "(cat {}; sleep 1) | {} analyze - > /dev/null",
+            log.display(),
+            ctl()
+        ),
+        100,
+    );
+    assert!(shown.contains(", 3 lines, 1 alert"), "{shown:?}");
+    // A line without an end.
+    let shown = on_terminal(
+        &format!(
+            "(head -c 200000 /dev/zero | tr '\\0' x; sleep 1) | {} analyze - > /dev/null",
+            ctl()
+        ),
+        100,
+    );
+    assert!(shown.contains(" KiB, 0 lines, 0 alerts"), "{shown:?}");
+    // Nothing at all.
+    let shown = on_terminal(&format!("sleep 1 | {} analyze - > /dev/null", ctl()), 100);
+    assert!(shown.contains("0 B, 0 lines, 0 alerts"), "{shown:?}");
+}
+
+#[test]
+fn who_waits_for_the_writer_of_a_fifo_is_told() {
+    let dir = TempDir::new();
+    let fifo = dir.path().join("ff");
+    let command = |options: &str| {
+        format!(
+            "mkfifo {0}; (sleep 1; : > {0}) & {1} analyze {options} {0} > /dev/null; wait; rm {0}",
+            fifo.display(),
+            ctl()
+        )
+    };
+    let shown = on_terminal(&command(""), 100);
+    let words = format!("Waiting for somebody to write to {}.", fifo.display());
+    assert!(shown.contains(&words), "{shown:?}");
+    assert_eq!(on_terminal(&command("-q"), 100), "");
+}
+
+#[test]
 fn short_work_shows_no_bar() {
     let shown = on_terminal(
         &format!(

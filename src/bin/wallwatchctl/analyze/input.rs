@@ -1,7 +1,6 @@
 //! One file, pipe or standard input: what it is, and what can be read of it.
 
 use std::{
-    cell::Cell,
     fs::{self, File},
     io::{self, BufReader, Cursor, Read},
     os::{
@@ -9,7 +8,6 @@ use std::{
         unix::fs::{FileTypeExt as _, MetadataExt as _},
     },
     path::{Path, PathBuf},
-    rc::Rc,
     time::UNIX_EPOCH,
 };
 
@@ -23,6 +21,7 @@ use super::{
     gzip::Gzip,
     kind::{ENOUGH, GZIP_IN_GZIP, Kind, mark_length},
     lines::LineReader,
+    progress::Meter,
     trouble::{STANDARD_INPUT, Trouble},
     twins::Hasher,
 };
@@ -35,17 +34,6 @@ const OLDEST: Timestamp = Timestamp(978_566_400 * Timestamp::SECOND);
 /// What was read of a line or a frame.
 pub(super) type Outcome = Result<Report, decode::Error>;
 
-/// Bytes that were read, of all inputs together.
-#[derive(Debug, Clone, Default)]
-pub(super) struct Meter(Rc<Cell<u64>>);
-
-impl Meter {
-    /// So many were read.
-    pub(super) fn bytes(&self) -> u64 {
-        self.0.get()
-    }
-}
-
 /// Tells a meter what it reads.
 #[derive(Debug)]
 struct Metered {
@@ -56,7 +44,7 @@ struct Metered {
 impl Read for Metered {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let length = self.file.read(buffer)?;
-        self.meter.0.set(self.meter.0.get() + length as u64);
+        self.meter.add_bytes(length);
         Ok(length)
     }
 }
@@ -102,7 +90,7 @@ pub(super) struct Circumstances {
     pub(super) reference: Reference,
     /// When this machine started.
     pub(super) boot: Timestamp,
-    /// Where reading is counted.
+    /// Where reading and waiting are told.
     pub(super) meter: Meter,
 }
 
@@ -144,7 +132,12 @@ impl Input {
             if let Some(trouble) = Trouble::by_type(&name, path, &metadata) {
                 return Err(trouble);
             }
-            File::open(path).map_err(unreadable)?
+            // Opening a FIFO waits for its writer.
+            let awaited = metadata.file_type().is_fifo().then_some(name.as_str());
+            circumstances.meter.await_writer(awaited);
+            let file = File::open(path).map_err(unreadable);
+            circumstances.meter.await_writer(None);
+            file?
         };
         let metadata = file.metadata().map_err(unreadable)?;
         let mut reference = circumstances.reference.clone();

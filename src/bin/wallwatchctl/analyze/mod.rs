@@ -35,9 +35,9 @@ use wallwatch_helper::{
 };
 
 use self::{
-    input::{Circumstances, Meter, Outcome},
+    input::{Circumstances, Outcome},
     inputs::Inputs,
-    progress::Progress,
+    progress::{Meter, Progress},
     sheet::{Form, Sheet},
     summary::Facts,
 };
@@ -45,8 +45,6 @@ use crate::{error::Error, print::Printer, zone};
 
 /// The exit code where an alert was found of the severity that was asked for.
 const FOUND: u8 = 10;
-/// The clock is asked once in so many lines.
-const LINES_PER_LOOK: u32 = 1024;
 
 /// Which files, and how.
 #[derive(Debug, clap::Args)]
@@ -88,16 +86,15 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<ExitCode, Error> {
         meter: Meter::default(),
     };
     let replay = |config| Replay::new(config, Neighbourhood::default(), now, circumstances.boot);
-    if !printer.quiet() {
-        progress::await_terminal(&args.files);
-    }
+    let is_typed = progress::await_terminal(&args.files, !printer.quiet());
+    let progress = Progress::new(&circumstances.meter, !printer.quiet() && !is_typed);
     let (inputs, troubles) = Inputs::open(&args.files, &circumstances);
     let form = match (args.csv, printer.json()) {
         (true, _) => Form::Csv,
         (_, true) => Form::Json,
         _ => Form::table(printer),
     };
-    let progress = Progress::new(inputs.length(), !printer.quiet());
+    progress.set_length(inputs.length());
     let mut work = Work {
         replay: replay(settings.unwrap_or_default()),
         beside: settings
@@ -155,7 +152,7 @@ struct Work {
 impl Work {
     /// Reads everything that there is.
     fn read(&mut self, meter: &Meter) -> Result<(), Error> {
-        let mut unlooked = 0;
+        let mut units = 0;
         while let Some((unit, read)) = self.inputs.next() {
             self.replay.feed_unit(unit, read);
             if let Some(beside) = &mut self.beside {
@@ -164,10 +161,10 @@ impl Work {
             while let Some(alert) = self.replay.next_final() {
                 self.sheet.add(&alert)?;
             }
-            unlooked += 1;
-            if unlooked == LINES_PER_LOOK {
-                unlooked = 0;
-                self.sheet.look(meter.bytes(), &self.replay)?;
+            units += 1;
+            meter.set(units, self.replay.raised());
+            if meter.is_due() {
+                self.sheet.write()?;
             }
         }
         Ok(())

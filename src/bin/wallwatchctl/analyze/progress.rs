@@ -1,14 +1,21 @@
 //! How far the work is, as a bar on standard error, and a way past it for what is printed.
+//!
+//! A thread of its own moves the bar, so that somebody who waits for a slow pipe, or for a line without an end, sees that.
 
 use std::{
     io::{self, IsTerminal as _, Write as _},
     path::PathBuf,
-    time::{Duration, Instant},
+    sync::{
+        Arc, Mutex, PoisonError,
+        atomic::{AtomicBool, AtomicU64, Ordering::Relaxed},
+        mpsc::{Receiver, RecvTimeoutError, Sender, channel},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
 };
 
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use wallwatch::text;
-use wallwatch_helper::clock;
 
 use super::input::is_stdin;
 
@@ -21,52 +28,105 @@ const BAR: &str = "{spinner} {percent:>3}% [{bar:30}] {msg}, {eta} left";
 /// Where it is not.
 const SPINNER: &str = "{spinner} {msg}";
 
+/// What was done so far. One thread writes each number, another shows it.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Meter(Arc<Done>);
+
+#[derive(Debug, Default)]
+struct Done {
+    bytes: AtomicU64,
+    units: AtomicU64,
+    alerts: AtomicU64,
+    /// Is it time to print what was found?
+    is_due: AtomicBool,
+    /// Where nobody writes yet, as people know it.
+    awaited: Mutex<Option<String>>,
+}
+
+impl Meter {
+    /// So many bytes more were read.
+    pub(super) fn add_bytes(&self, length: usize) {
+        self.0.bytes.fetch_add(length as u64, Relaxed);
+    }
+
+    /// So many lines and frames were looked at, and so many alerts were raised.
+    pub(super) fn set(&self, units: u64, alerts: u64) {
+        self.0.units.store(units, Relaxed);
+        self.0.alerts.store(alerts, Relaxed);
+    }
+
+    /// Is it time to print what was found? Says so once in a while, where a bar is seen.
+    pub(super) fn is_due(&self) -> bool {
+        self.0.is_due.load(Relaxed) && self.0.is_due.swap(false, Relaxed)
+    }
+
+    /// Somebody has to write there, or none has to any more.
+    pub(super) fn await_writer(&self, name: Option<&str>) {
+        let name = name.map(|name| text::sanitize(name).into_owned());
+        *self
+            .0
+            .awaited
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner) = name;
+    }
+
+    fn message(&self) -> String {
+        let awaited = self
+            .0
+            .awaited
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        if let Some(name) = &*awaited {
+            return format!("Waiting for somebody to write to {name}.");
+        }
+        format!(
+            "{}, {}, {}",
+            HumanBytes(self.0.bytes.load(Relaxed)),
+            text::count(self.0.units.load(Relaxed), "line", "lines"),
+            text::count(self.0.alerts.load(Relaxed), "alert", "alerts")
+        )
+    }
+}
+
 /// The progress of the work.
 #[derive(Debug)]
 pub(super) struct Progress {
     /// `None` where nobody would see it.
-    bar: Option<ProgressBar>,
-    started: Instant,
-    /// When it moved last; not before it is shown.
-    moved: Option<Instant>,
+    shown: Option<Shown>,
+}
+
+#[derive(Debug)]
+struct Shown {
+    bar: ProgressBar,
+    /// The thread ends when this does.
+    stop: Sender<()>,
+    thread: JoinHandle<()>,
 }
 
 impl Progress {
-    /// The progress of reading so many bytes, or nobody knows how many.
-    pub(super) fn new(length: Option<u64>, is_wanted: bool) -> Self {
+    /// The progress of work that begins now.
+    pub(super) fn new(meter: &Meter, is_wanted: bool) -> Self {
         let is_seen = is_wanted && io::stderr().is_terminal();
-        Self {
-            bar: is_seen.then(|| bar(length)),
-            started: clock::moment(),
-            moved: None,
-        }
+        let shown = is_seen.then(|| {
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::hidden())
+                .with_style(style(SPINNER));
+            let (stop, stopped) = channel();
+            let (turning, meter) = (bar.clone(), meter.clone());
+            Shown {
+                bar,
+                stop,
+                thread: thread::spawn(move || turn(&turning, &meter, &stopped)),
+            }
+        });
+        Self { shown }
     }
 
-    /// Is it time to move the bar?
-    pub(super) fn is_due(&self) -> bool {
-        let (since, pause) = match self.moved {
-            Some(moved) => (moved, FRAME),
-            None => (self.started, PATIENCE),
-        };
-        self.bar.is_some() && clock::moment().duration_since(since) >= pause
-    }
-
-    /// Moves the bar.
-    pub(super) fn show(&mut self, bytes: u64, lines: u64, alerts: u64) {
-        let Some(bar) = &self.bar else { return };
-        if self.moved.is_none() {
-            bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(20));
-            // It goes on turning while a pipe is waited for.
-            bar.enable_steady_tick(FRAME);
+    /// So many bytes are to be read, where that is known.
+    pub(super) fn set_length(&self, length: Option<u64>) {
+        if let (Some(shown), Some(length)) = (&self.shown, length) {
+            shown.bar.set_style(style(BAR));
+            shown.bar.set_length(length);
         }
-        self.moved = Some(clock::moment());
-        bar.set_position(bytes);
-        bar.set_message(format!(
-            "{}, {}, {}",
-            HumanBytes(bytes),
-            text::count(lines, "line", "lines"),
-            text::count(alerts, "alert", "alerts")
-        ));
     }
 
     /// Writes to standard output; the bar is away meanwhile where both are on a terminal.
@@ -80,9 +140,9 @@ impl Progress {
 
     /// Does something that writes to the terminal, while the bar is away.
     fn aside<T>(&self, write: impl FnOnce() -> T) -> T {
-        match &self.bar {
-            Some(bar) if self.moved.is_some() => bar.suspend(write),
-            _ => write(),
+        match &self.shown {
+            Some(shown) => shown.bar.suspend(write),
+            None => write(),
         }
     }
 
@@ -100,29 +160,52 @@ impl Progress {
 
     /// Takes the bar away.
     pub(super) fn end(&mut self) {
-        if let Some(bar) = self.bar.take() {
+        if let Some(Shown { bar, stop, thread }) = self.shown.take() {
+            drop(stop);
+            // It can have failed in drawing only, which nobody needs now.
+            _ = thread.join();
             bar.finish_and_clear();
         }
     }
 }
 
-/// Says how to end what is typed in, where standard input is somebody at a keyboard.
-pub(super) fn await_terminal(files: &[PathBuf]) {
-    if files.iter().any(|path| is_stdin(path)) && io::stdin().is_terminal() {
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+/// Moves the bar until nobody wants it any more.
+fn turn(bar: &ProgressBar, meter: &Meter, stopped: &Receiver<()>) {
+    let mut pause = PATIENCE;
+    while stopped.recv_timeout(pause) == Err(RecvTimeoutError::Timeout) {
+        if pause == PATIENCE {
+            bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(20));
+            pause = FRAME;
+        }
+        bar.set_position(meter.0.bytes.load(Relaxed));
+        bar.set_message(meter.message());
+        bar.tick();
+        meter.0.is_due.store(true, Relaxed);
+    }
+}
+
+/// Says how to end what is typed in, where standard input is somebody at a keyboard. A bar would stand in what is typed.
+pub(super) fn await_terminal(files: &[PathBuf], is_wanted: bool) -> bool {
+    let is_typed = files.iter().any(|path| is_stdin(path)) && io::stdin().is_terminal();
+    if is_typed && is_wanted {
         _ = writeln!(
             io::stderr(),
             "Reading log lines from the terminal; Ctrl+D ends."
         );
     }
+    is_typed
 }
 
-/// A bar that is not shown yet.
-fn bar(length: Option<u64>) -> ProgressBar {
-    let template = if length.is_some() { BAR } else { SPINNER };
-    let style = ProgressStyle::with_template(template)
+fn style(template: &str) -> ProgressStyle {
+    ProgressStyle::with_template(template)
         .unwrap_or_else(|_| ProgressStyle::default_bar())
         .progress_chars("=> ")
         // Every terminal has these; the last stands when the work is done.
-        .tick_chars("|/-\\ ");
-    ProgressBar::with_draw_target(length, ProgressDrawTarget::hidden()).with_style(style)
+        .tick_chars("|/-\\ ")
 }

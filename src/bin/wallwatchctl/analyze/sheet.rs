@@ -3,7 +3,6 @@
 use std::io::{self, IsTerminal as _, Write as _};
 
 use wallwatch_dbus::{Alert, Severity};
-use wallwatch_helper::replay::Replay;
 
 use super::{
     csv,
@@ -96,17 +95,6 @@ impl Sheet {
         Ok(())
     }
 
-    /// Shows how far the work is and what was found, where it is time to.
-    pub(super) fn look(&mut self, bytes: u64, replay: &Replay) -> Result<(), Error> {
-        if self.progress.is_due() {
-            self.write()?;
-            let counts = replay.counts();
-            let units = counts.lines.total + counts.frames.total;
-            self.progress.show(bytes, units, replay.raised());
-        }
-        Ok(())
-    }
-
     /// Writes what is left, and what it all comes to; says how severe the worst alert is.
     pub(super) fn end(&mut self, facts: &Facts<'_>) -> Result<Option<Severity>, Error> {
         self.progress.end();
@@ -130,7 +118,7 @@ impl Sheet {
     }
 
     /// Writes what waits to standard output.
-    fn write(&mut self) -> Result<(), Error> {
+    pub(super) fn write(&mut self) -> Result<(), Error> {
         if !self.out.is_empty() {
             let mut stdout = io::stdout().lock();
             self.progress
