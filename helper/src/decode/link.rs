@@ -13,6 +13,14 @@ const ARP: u16 = 0x0806;
 const IPV6: u16 = 0x86dd;
 /// Tags of virtual networks: IEEE 802.1Q, 802.1ad, and what was used before it.
 const TAGS: [u16; 3] = [0x8100, 0x88a8, 0x9100];
+/// A packet of a session of PPP over Ethernet (RFC 2516), and the protocols within (PPP numbers of RFC 1332 and RFC 5072).
+const PPPOE: u16 = 0x8864;
+const PPP_IPV4: u16 = 0x0021;
+const PPP_IPV6: u16 = 0x0057;
+/// Version 1, type 1, code 0: a packet of the session itself (RFC 2516, section 4).
+const PPPOE_SESSION: u16 = 0x1100;
+/// Length of its header with the protocol that follows it, in bytes.
+const PPPOE_HEADER: usize = 8;
 /// At most so many tags are followed; the standards know two.
 const MAX_TAGS: usize = 4;
 /// Length of a tag with the type that follows it, in bytes.
@@ -108,7 +116,7 @@ const fn is_group(address: [u8; 6]) -> bool {
     address[0] & 1 == 1
 }
 
-/// What stands behind the tags.
+/// What stands behind the tags, and behind the header of a dialled line.
 fn untagged(mut ethertype: u16, mut payload: &[u8]) -> Result<(u16, &[u8]), Error> {
     for _ in 0..MAX_TAGS {
         if !TAGS.contains(&ethertype) {
@@ -117,7 +125,20 @@ fn untagged(mut ethertype: u16, mut payload: &[u8]) -> Result<(u16, &[u8]), Erro
         ethertype = Order::Big.u16_at(payload, 2).ok_or(Error::ShortFrame)?;
         payload = payload.get(TAG..).unwrap_or_default();
     }
-    Ok((ethertype, payload))
+    Ok(dialled(ethertype, payload).unwrap_or((ethertype, payload)))
+}
+
+/// The IP packet of a session of PPP: version, type and code, session, length, protocol.
+fn dialled(ethertype: u16, payload: &[u8]) -> Option<(u16, &[u8])> {
+    if ethertype != PPPOE || Order::Big.u16_at(payload, 0)? != PPPOE_SESSION {
+        return None;
+    }
+    let within = match Order::Big.u16_at(payload, 6)? {
+        PPP_IPV4 => IPV4,
+        PPP_IPV6 => IPV6,
+        _ => return None,
+    };
+    Some((within, payload.get(PPPOE_HEADER..)?))
 }
 
 /// A "cooked" frame (`LINKTYPE_LINUX_SLL`): kind of packet, kind of link, the sender's address, type.
@@ -232,6 +253,9 @@ mod tests {
         0, 8, 0, 0,
     ];
 
+    /// The header of a session of PPP, without the protocol within.
+    const PPP: [u8; 8] = [0x88, 0x64, 0x11, 0, 0, 9, 0, 30];
+
     fn read(link: u32, parts: &[&[u8]]) -> Result<Report, Error> {
         frame(Link::of(link).unwrap(), &parts.concat(), Order::Little)
     }
@@ -248,6 +272,11 @@ mod tests {
             (
                 1,
                 [&DST[..], &SRC, &[0x88, 0xa8, 0, 7, 0x81, 0, 0, 9, 8, 0]].concat(),
+            ),
+            (1, [&DST[..], &SRC, &PPP, &[0, 0x21]].concat()),
+            (
+                1,
+                [&DST[..], &SRC, &[0x81, 0, 0, 7], &PPP, &[0, 0x21]].concat(),
             ),
             (113, vec![0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 2, 0, 0, 8, 0]),
             (
@@ -327,6 +356,14 @@ mod tests {
         let report = read(1, &[&DST, &SRC, &[0x88, 0xcc], &[2, 7]]).unwrap();
         assert_eq!(report.body, Body::Frame);
         assert_eq!(report.mac.unwrap().ethertype, 0x88cc);
+        // Of a dialled line: its upkeep, and what ends it.
+        for other in [[0x11, 0, 0xc0, 0x21], [0x11, 0xa7, 0, 0x21]] {
+            let [version, code, high, low] = other;
+            let header = [0x88, 0x64, version, code, 0, 9, 0, 30, high, low];
+            let report = read(1, &[&DST, &SRC, &header, &UDP]).unwrap();
+            let ethertype = report.mac.unwrap().ethertype;
+            assert_eq!((report.body, ethertype), (Body::Frame, PPPOE));
+        }
     }
 
     #[test]
