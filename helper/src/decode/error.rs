@@ -9,6 +9,12 @@ pub enum Error {
     /// Shorter than the header of its link, or than an ARP message.
     #[error("shorter than its link-layer header")]
     ShortFrame,
+    /// A frame of an interface whose link type is not read, in a capture that holds others as well.
+    #[error("a frame of link type {0}, which is not read")]
+    LinkType(u16),
+    /// A frame of an interface that the capture does not describe.
+    #[error("a frame of an interface that the capture does not describe")]
+    UnknownInterface,
     /// The version is neither 4 nor 6, or the header claims an impossible length.
     #[error("no IPv4 or IPv6 header")]
     NotIp,

@@ -47,7 +47,8 @@ enum Way {
 struct Frame<'a> {
     bytes: &'a [u8],
     stamp: Stamp,
-    link: Link,
+    /// The error of one whose link cannot be read, among others.
+    link: Result<Link, Error>,
     order: Order,
     way: Way,
     interface: Interface,
@@ -211,13 +212,14 @@ impl<R: Read> Capture<R> {
 
 impl Pending {
     fn of(frame: &Frame<'_>) -> Self {
-        let mut read = link::frame(frame.link, frame.bytes, frame.order);
+        let link = frame.link;
+        let mut read = link.and_then(|link| link::frame(link, frame.bytes, frame.order));
         if let Ok(report) = &mut read {
             report.stamp = frame.stamp;
             report.input = frame.interface;
             report.outbound |= frame.way == Way::Out;
         }
-        let told = frame.way != Way::Unknown || frame.link.tells_direction();
+        let told = frame.way != Way::Unknown || link.is_ok_and(Link::tells_direction);
         let ask = (!told).then_some(frame.number);
         Self { read, ask }
     }

@@ -5,7 +5,7 @@ use std::io::Read;
 
 use super::{CaptureError, Frame, MAX_FRAME, Way, input::Input};
 use crate::{
-    decode::{Stamp, link::Link, order::Order},
+    decode::{Error, Stamp, link::Link, order::Order},
     event::{Interface, Timestamp, bounded},
 };
 
@@ -31,6 +31,8 @@ const SIMPLE_FRAME: usize = 12;
 const MAX_OPTIONS: usize = 64 * 1024;
 /// At most so many interfaces are described in one section.
 const MAX_INTERFACES: usize = 1024;
+/// The last day of the year 9999 in microseconds: four digits of a year are all that RFC 3339 knows.
+const END_OF_TIME: i64 = 253_402_214_400_000_000;
 /// Options: an interface's name, its units and offset of time; a frame's flags.
 const IF_NAME: u16 = 2;
 const IF_TSRESOL: u16 = 9;
@@ -214,12 +216,8 @@ impl Pcapng {
         if options_len > MAX_OPTIONS {
             return Err(damaged("a frame with endless options", frames));
         }
-        let interface = self
-            .interfaces
-            .get(head.interface)
-            .ok_or_else(|| damaged("a frame of an unknown interface", frames))?;
-        let link = u32::from(interface.link);
-        let link = Link::of(link).ok_or(CaptureError::Link(link))?;
+        let interface = self.interfaces.get(head.interface);
+        let link = self.link(interface, frames)?;
         let block = whole(input, self.order, len, frames)?;
         let way = if kind == SIMPLE_PACKET || options_len == 0 {
             Way::Unknown
@@ -228,15 +226,35 @@ impl Pcapng {
         };
         Ok(Frame {
             bytes: block.get(head.begin..end).unwrap_or_default(),
-            stamp: head
-                .stamp
-                .map_or(Stamp::None, |stamp| Stamp::Wall(interface.time(stamp))),
+            stamp: interface
+                .zip(head.stamp)
+                .map_or(Stamp::None, |(interface, stamp)| interface.time(stamp)),
             link,
             order: self.order,
             way,
-            interface: interface.name,
+            interface: interface.map_or_else(Interface::new_const, |interface| interface.name),
             number: head.interface,
         })
+    }
+
+    /// How a frame of this interface is read. That it cannot be is an error of the frame alone, where another interface can.
+    fn link(
+        &self,
+        interface: Option<&Description>,
+        frames: u64,
+    ) -> Result<Result<Link, Error>, CaptureError> {
+        let number = interface.map(|interface| interface.link);
+        let known = number.and_then(|number| Link::of(number.into()));
+        let is_read = |other: &Description| Link::of(other.link.into()).is_some();
+        match (known, number) {
+            (Some(link), _) => Ok(Ok(link)),
+            (None, Some(link)) if self.interfaces.iter().any(is_read) => {
+                Ok(Err(Error::LinkType(link)))
+            }
+            (None, Some(link)) => Err(CaptureError::Link(link.into())),
+            (None, None) if self.interfaces.iter().any(is_read) => Ok(Err(Error::UnknownInterface)),
+            (None, None) => Err(damaged("a frame of an unknown interface", frames)),
+        }
     }
 
     /// What stands before the frame: interface, two halves of a stamp, captured length; or the original length alone.
@@ -282,18 +300,18 @@ impl Pcapng {
 }
 
 impl Description {
-    fn time(&self, ticks: u64) -> Timestamp {
-        let micros = match self.units {
-            Some(1_000_000) => i64::try_from(ticks).unwrap_or(i64::MAX),
-            Some(1_000_000_000) => i64::try_from(ticks / 1000).unwrap_or(i64::MAX),
-            Some(units) => u128::from(ticks)
-                .checked_mul(1_000_000)
-                .and_then(|parts| parts.checked_div(units))
-                .and_then(|micros| i64::try_from(micros).ok())
-                .unwrap_or(i64::MAX),
-            None => 0,
-        };
-        Timestamp(self.offset.saturating_mul(Timestamp::SECOND)).plus(micros)
+    /// The time of a stamp; none where no clock shows it.
+    fn time(&self, ticks: u64) -> Stamp {
+        let offset = i128::from(self.offset).saturating_mul(1_000_000);
+        let micros = self.units.map_or(Some(0), |units| {
+            let parts = u128::from(ticks).checked_mul(1_000_000)?;
+            i128::try_from(parts.checked_div(units)?).ok()
+        });
+        micros
+            .map(|micros| micros.saturating_add(offset))
+            .and_then(|micros| i64::try_from(micros).ok())
+            .filter(|micros| (0..END_OF_TIME).contains(micros))
+            .map_or(Stamp::None, |micros| Stamp::Wall(Timestamp(micros)))
     }
 }
 

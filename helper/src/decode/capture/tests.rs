@@ -191,22 +191,30 @@ fn a_simple_frame_is_as_long_as_its_interface_captures() {
 }
 
 #[test]
-fn times_beyond_all_clocks_end_at_the_last_moment() {
+fn times_beyond_all_clocks_are_none() {
     let to = Writer(Order::Little);
-    for (resolution, expected) in [
-        (0, i64::MAX),
-        (6, i64::MAX),
-        (39, 0),
-        (0xff, 0),
-        (0x80, i64::MAX),
+    let lacks = |seconds: i64| to.option(14, &seconds.to_le_bytes());
+    for (resolution, ticks, offset, expected) in [
+        (0, u64::MAX, 0, None),
+        (6, u64::MAX, 0, None),
+        (6, 253_402_214_399_999_999, 0, Some(253_402_214_399_999_999)),
+        (6, 253_402_214_400_000_000, 0, None),
+        (6, 5, i64::MIN, None),
+        (6, 5, i64::MAX, None),
+        (6, 5, -1, None),
+        (6, 1_000_005, -1, Some(5)),
+        (39, u64::MAX, 0, Some(0)),
+        (0xff, u64::MAX, 0, Some(0)),
+        (0x80, u64::MAX, 0, None),
     ] {
         let bytes = [
             to.section(),
-            to.interface(0, &[to.option(9, &[resolution])]),
-            to.enhanced(0, u64::MAX, &[]),
+            to.interface(0, &[to.option(9, &[resolution]), lacks(offset)]),
+            to.enhanced(0, ticks, &[]),
         ];
         let read = all(&bytes.concat()).unwrap().remove(0).unwrap();
-        assert_eq!(read.stamp, Stamp::Wall(Timestamp(expected)), "{resolution}");
+        let expected = expected.map_or(Stamp::None, |time| Stamp::Wall(Timestamp(time)));
+        assert_eq!(read.stamp, expected, "{resolution} {ticks} {offset}");
     }
 }
 
@@ -214,6 +222,7 @@ fn times_beyond_all_clocks_end_at_the_last_moment() {
 fn what_cannot_be_is_told_in_a_sentence() {
     let to = Writer(Order::Little);
     let start = [to.section(), to.interface(0, &[])].concat();
+    let other_section = |block: &[u8]| [&to.section(), block].concat();
     let behind = |block: &[u8]| sentence(&[&start, &to.enhanced(0, 0, &[]), block].concat());
     let mut other_tail = to.enhanced(0, 0, &[]);
     *other_tail.last_mut().unwrap() = 1;
@@ -236,7 +245,7 @@ fn what_cannot_be_is_told_in_a_sentence() {
             "the capture is damaged (a frame longer than its block); frames read before: 1",
         ),
         (
-            to.enhanced(1, 0, &[]),
+            other_section(&to.enhanced(1, 0, &[])),
             "the capture is damaged (a frame of an unknown interface); frames read before: 1",
         ),
         (
@@ -256,7 +265,7 @@ fn what_cannot_be_is_told_in_a_sentence() {
             "the capture is damaged (an interface with endless options); frames read before: 1",
         ),
         (
-            [radiotap, to.enhanced(1, 0, &[])].concat(),
+            other_section(&[radiotap, to.enhanced(0, 0, &[])].concat()),
             "frames of link type 127 are not read, only those of Ethernet (1), Linux cooked (113, 276), raw IP (12, 14, 101, 228, 229), loopback (0, 108) and NFLOG (239)",
         ),
         (
@@ -265,6 +274,43 @@ fn what_cannot_be_is_told_in_a_sentence() {
         ),
     ] {
         assert_eq!(behind(&bytes), expected);
+    }
+}
+
+#[test]
+fn a_frame_of_a_link_that_is_not_read_ends_nothing() {
+    let to = Writer(Order::Big);
+    let usb = to.block(1, &[[to.u16(220), to.u16(0), to.u32(0)].concat()]);
+    let numbers = [1, 0, 7, 0, 1, 0];
+    let frames = numbers.map(|interface| to.enhanced(interface, 0, &[]));
+    let bytes = [to.section(), to.interface(0, &[]), usb, frames.concat()].concat();
+    let read = all(&bytes).unwrap();
+    let told = read.into_iter().map(Result::err);
+    let (usb, unknown) = (Some(Error::LinkType(220)), Some(Error::UnknownInterface));
+    assert_eq!(
+        told.collect::<Vec<_>>(),
+        [usb, None, unknown, None, usb, None]
+    );
+}
+
+#[test]
+fn the_longer_headers_of_a_modified_pcap_are_read_behind() {
+    for order in [Order::Little, Order::Big] {
+        let to = Writer(order);
+        let len = to.u32(UDP.len().try_into().unwrap());
+        let version = [to.u16(2), to.u16(4)].concat();
+        let head = [to.u32(0xa1b2_cd34), version, vec![0; 12], to.u32(101)].concat();
+        let header = [to.u32(7), to.u32(9), len.clone(), len, vec![0; 8]].concat();
+        let bytes = [head, [header, UDP.to_vec()].concat().repeat(2)].concat();
+        assert!(is_capture(&bytes));
+        let read = all(&bytes).unwrap();
+        assert_eq!(read.len(), 2);
+        for report in read.into_iter().map(Result::unwrap) {
+            assert_eq!(report.stamp, Stamp::Wall(Timestamp(7_000_009)));
+            assert_eq!(report.packet().unwrap().dport(), Some(5353));
+        }
+        let cut = sentence(&bytes[..bytes.len() - UDP.len() - 1]);
+        assert_eq!(cut, "the capture ends inside a frame; 1 were read before");
     }
 }
 
