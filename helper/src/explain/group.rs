@@ -90,13 +90,11 @@ const fn call(sport: u16, dport: u16) -> Option<(Noise, &'static str)> {
             Noise::Mdns,
             "asks everybody on this network for a name or a service (mDNS). Phones, browsers and computers do so all the time",
         ),
-        (1900, 1900) => (
-            Noise::Ssdp,
-            "tells everybody on this network what it offers (SSDP). TVs, routers and media players do so all the time",
-        ),
+        // A line does not tell whether it is M-SEARCH or NOTIFY.
         (_, 1900) => (
             Noise::Ssdp,
-            "asks everybody on this network for media players and the like (SSDP). TVs, phones and browsers do so all the time",
+            "asks everybody on this network for media players and the like, or announces itself (SSDP). TVs, routers and browsers do \
+             so all the time",
         ),
         (_, 5355) => (
             Noise::Llmnr,
@@ -104,7 +102,8 @@ const fn call(sport: u16, dport: u16) -> Option<(Noise, &'static str)> {
         ),
         (_, 3702) => (
             Noise::WsDiscovery,
-            "asks everybody on this network for printers, scanners and cameras (WS-Discovery). Windows computers do so all the time",
+            "asks everybody on this network for printers, scanners and cameras, or announces itself (WS-Discovery). Windows computers \
+             and such devices do so all the time",
         ),
         (_, 137) => (
             Noise::Netbios,

@@ -51,6 +51,8 @@ pub(super) fn martian(martian: &Martian, interface: &str) -> Explanation {
 /// A frame that is neither IP nor ARP, by its type (IANA "IEEE 802 Numbers").
 pub(super) fn frame(mac: Option<Mac>) -> Explanation {
     let what = match mac.map(|mac| mac.ethertype) {
+        // As wake-on-LAN tools write it (ether-wake(8)).
+        Some(0x0842) => "a call that wakes up a sleeping computer (Wake-on-LAN)".to_owned(),
         Some(0x8100 | 0x88a8) => "a frame of a virtual network (VLAN)".to_owned(),
         Some(0x8863 | 0x8864) => "a frame of a dial-in connection (PPPoE)".to_owned(),
         Some(0x888e) => "a log-in to the network (802.1X)".to_owned(),

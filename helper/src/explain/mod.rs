@@ -286,4 +286,6 @@ impl Case<'_> {
 }
 
 #[cfg(test)]
+mod agreement;
+#[cfg(test)]
 mod tests;
