@@ -174,7 +174,13 @@ impl<'a> Head<'a> {
 fn before_out(text: &[u8]) -> Option<(&[u8], &[u8])> {
     let name = text.get(1..)?;
     let near = name.get(..=LONGEST_NAME).unwrap_or(name);
-    let end = near.iter().position(|byte| matches!(byte, b' ' | b'='))?;
+    let mut end = near.iter().position(|byte| matches!(byte, b' ' | b'='))?;
+    if near.get(end) == Some(&b'=') {
+        end = memchr::memchr(b' ', near)?;
+        if holds_head(near.get(..end)?) {
+            return None;
+        }
+    }
     let (name, behind) = name.split_at_checked(end)?;
     Some((name, behind.strip_prefix(b" OUT=")?))
 }
@@ -221,13 +227,20 @@ fn ports(fields: &mut Fields<'_>, report: &mut Report) -> Result<(), Error> {
     Ok(())
 }
 
-/// An interface's name up to the blank behind; one with `=` is the head of another line.
+/// Does `IN=` stand in an interface's name? Names may hold it (`dev_valid_name`, net/core/dev.c), but then it is rather the
+/// head of another line.
+#[cold]
+fn holds_head(name: &[u8]) -> bool {
+    name.windows(3).any(|found| found == b"IN=")
+}
+
+/// An interface's name up to the blank behind.
 pub(super) fn interface<const N: usize>(
     fields: &mut Fields<'_>,
     key: &'static [u8; N],
 ) -> Result<Interface, Error> {
     let value = fields.value();
-    if value.len() > LONGEST_NAME || value.contains(&b'=') {
+    if value.len() > LONGEST_NAME || (value.contains(&b'=') && holds_head(value)) {
         return Err(wrong(key));
     }
     Ok(text(value))
