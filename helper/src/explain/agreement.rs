@@ -109,8 +109,8 @@ fn a_router_is_believed_as_far_as_it_can_be_one() {
         ),
         (
             v4("192.168.1.1", "PROTO=2 "),
-            Outlook::Fine,
-            "among themselves",
+            Outlook::Likely,
+            "a router or a switch",
         ),
         (
             v6(router, 255, 134),

@@ -114,16 +114,7 @@ fn deed(case: &Case<'_>, probe: &Probe) -> String {
         Kind::SctpScan => {
             format!("sent a packet of SCTP to {port}, a protocol that hardly any desktop speaks.")
         }
-        Kind::IpProtocolScan if matches!(packet.protocol, Protocol::TCP | Protocol::UDP | Protocol::UDPLITE) => format!(
-            "sent {} to {} that ends before its ports, or whose ports the line does not tell.",
-            case.what(),
-            case.target()
-        ),
-        Kind::IpProtocolScan => format!(
-            "sent {} to {}. Port scanners find out so which protocols a computer speaks.",
-            case.what(),
-            case.target()
-        ),
+        Kind::IpProtocolScan => protocol(case),
         Kind::PingSweep => ping(case),
         Kind::OsFingerprint => format!(
             "sent one of the odd packets to {port} by which nmap tells operating systems apart. No honest program sends such."
@@ -133,6 +124,25 @@ fn deed(case: &Case<'_>, probe: &Probe) -> String {
         Kind::RogueDhcp => "gives out addresses on this network (DHCP), and is not who did so before.".to_owned(),
         Kind::RogueRa => "says that it is an IPv6 router of this network, and is not who did so before.".to_owned(),
         kind => format!("sent {} of an attack ({kind}).", case.what()),
+    }
+}
+
+/// A packet that tells no more than its protocol.
+fn protocol(case: &Case<'_>) -> String {
+    let (what, target) = (case.what(), case.target());
+    let scanners = "port scanners find out so which protocols a computer speaks";
+    match (case.packet.protocol, case.packet.src) {
+        (Protocol::TCP | Protocol::UDP | Protocol::UDPLITE, _) => format!(
+            "sent {what} to {target} that ends before its ports, or whose ports the line does not tell."
+        ),
+        (Protocol::ICMP, IpAddr::V4(_)) | (Protocol::ICMPV6, IpAddr::V6(_)) => format!(
+            "sent {what} to {target} that ends before its type, or whose type the line does not tell."
+        ),
+        // IP in IP, IPv6 in IP, GRE, ESP, AH, L2TP (IANA "Assigned Internet Protocol Numbers").
+        (Protocol(4 | 41 | 47 | 50 | 51 | 115), _) => format!(
+            "sent {what} to {target}. Tunnels and private networks (VPN) consist of such, and {scanners}."
+        ),
+        _ => format!("sent {what} to {target}, which hardly any desktop speaks; {scanners}."),
     }
 }
 

@@ -195,6 +195,21 @@ fn what_is_told_to_be_an_alert_is_one() {
 }
 
 #[test]
+fn a_bare_protocol_is_told_by_what_it_is_good_for() {
+    for (rest, told) in [
+        ("PROTO=47 ", "Tunnels and private networks (VPN)"),
+        ("PROTO=ESP SPI=0x1 ", "Tunnels and private networks (VPN)"),
+        ("PROTO=103 ", "hardly any desktop speaks"),
+        ("PROTO=ICMP INCOMPLETE [2 bytes] ", "ends before its type"),
+        ("PROTO=UDP INCOMPLETE [2 bytes] ", "ends before its ports"),
+    ] {
+        let Explanation { class, reason, .. } = explained("", rest);
+        assert_eq!(class, Class::Probe(Kind::IpProtocolScan), "{rest}");
+        assert!(reason.contains(told), "{rest}: {reason}");
+    }
+}
+
+#[test]
 fn a_datagram_is_called_by_its_protocol() {
     let reason = |protocol: &str, sport: u16, dport: u16| {
         let rest = format!("PROTO={protocol} SPT={sport} DPT={dport} LEN=20 ");

@@ -85,9 +85,15 @@ fn igmp(case: &Case<'_>) -> Explanation {
             "{who} says that it listens to messages for {dst}, or asks who does (IGMP). Televisions, speakers and routers do so all the \
              time."
         ),
-        _ if case.is_on_link() => format!(
-            "{who} speaks of group messages to {dst} alone (IGMP), as routers among themselves may do."
-        ),
+        _ if case.is_on_link() => {
+            return Explanation::likely(
+                Noise::Igmp,
+                format!(
+                    "{who} speaks of group messages to {dst} alone (IGMP): probably a router or a switch that asks this computer for \
+                     its groups."
+                ),
+            );
+        }
         _ => return void_igmp(&who, dst),
     };
     Explanation::fine(Noise::Igmp, reason)
