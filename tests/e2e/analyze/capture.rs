@@ -211,6 +211,33 @@ fn segments_without_their_flags_are_counted() {
 }
 
 #[test]
+fn nothing_is_said_of_this_machine_where_nobody_knows_which_it_is() {
+    // Two neighbours on one link; either may have recorded it.
+    let neighbours = [Ipv4Addr::new(192, 0, 2, 2), Ipv4Addr::new(192, 0, 2, 3)];
+    let mut file = words(&[0xa1b2_c3d4, 0x0004_0002, 0, 0, 65535, RAW]);
+    for n in 0..40_u32 {
+        let turn = usize::from(n % 2 == 1);
+        let mut bytes = packet(neighbours[turn], 80);
+        bytes[16..20].copy_from_slice(&neighbours[1 - turn].octets());
+        // The answers come from the port that was asked, and all are acknowledged.
+        if turn == 1 {
+            bytes.copy_within(22..24, 20);
+            bytes[22..24].copy_from_slice(&50_000_u16.to_be_bytes());
+        }
+        (bytes[8], bytes[33]) = (64, 0x10);
+        file.extend(words(&[START + n, 0, 40, 40]));
+        file.extend(bytes);
+    }
+    let said = piped(&[], &file).good();
+    said.has(&[" looked at", "which machine recorded it cannot be told.\n"]);
+    assert!(
+        !said.stdout.contains("this machine") && !said.stdout.contains("came in"),
+        "{}",
+        said.stdout
+    );
+}
+
+#[test]
 fn a_capture_that_is_none_behind_its_mark_is_refused() {
     let dir = TempDir::new();
     let mut unknown = pcap();

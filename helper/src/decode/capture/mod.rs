@@ -82,6 +82,8 @@ pub struct Capture<R> {
     own: Option<Vec<Own>>,
     flows: Flows,
     talks: Talks,
+    /// Packets of which nobody knows whether this machine sent them.
+    undirected: u64,
     /// Why there is no more, to be told when all that was read before has been given.
     end: Option<CaptureError>,
     ended: bool,
@@ -107,6 +109,7 @@ impl<R: Read> Capture<R> {
             own: None,
             flows: Flows::default(),
             talks: Talks::default(),
+            undirected: 0,
             end: None,
             ended: false,
         })
@@ -132,6 +135,12 @@ impl<R: Read> Capture<R> {
             (None, Some(error)) => Err(error),
             (None, None) => Ok(None),
         }
+    }
+
+    /// Packets so far of which nobody knows whether this machine sent them.
+    #[must_use]
+    pub const fn undirected(&self) -> u64 {
+        self.undirected
     }
 
     /// Reads the first frames, and learns from them which addresses are this machine's own.
@@ -196,6 +205,8 @@ impl<R: Read> Capture<R> {
         let conversation = strange && self.talks.is_conversation(&report);
         self.talks.let_go(&report, report.outbound);
         report.outbound = sent == Some(true);
+        let is_undirected = sent.is_none() && report.packet().is_some();
+        self.undirected = self.undirected.saturating_add(u64::from(is_undirected));
         // Where nobody knows which address is the own one, each is looked at as if it were.
         if sent != Some(true) {
             report.answer = self.flows.is_answer(&report) || conversation;

@@ -77,6 +77,8 @@ pub(super) struct Input {
     pub(super) trouble: Option<Trouble>,
     /// Lines that were cut.
     pub(super) cut: u64,
+    /// Packets of which nobody knows whether the machine that recorded them sent them.
+    pub(super) undirected: u64,
     /// What its lines are known by, where other files may tell the same.
     pub(super) hasher: Option<Hasher>,
     /// What the line that was read last is known by, where it tells a time.
@@ -155,6 +157,7 @@ impl Input {
             time: None,
             trouble: None,
             cut: 0,
+            undirected: 0,
             hasher: None,
             hash: None,
         };
@@ -282,8 +285,10 @@ impl Input {
 
     /// Nothing more is read of it, and its buffers are given back.
     fn end(&mut self, trouble: Option<Trouble>) {
-        if let Content::Lines(reader, _) = &self.content {
-            self.cut = reader.cut();
+        match &self.content {
+            Content::Lines(reader, _) => self.cut = reader.cut(),
+            Content::Frames(capture) => self.undirected = capture.undirected(),
+            Content::Nothing => {}
         }
         self.content = Content::Nothing;
         self.read = None;

@@ -141,6 +141,11 @@ impl Inputs {
         self.each.iter().map(|input| input.cut).sum()
     }
 
+    /// Packets of which nobody knows whether the machine that recorded them sent them.
+    pub(super) fn undirected(&self) -> u64 {
+        self.each.iter().map(|input| input.undirected).sum()
+    }
+
     /// Why some could not be read to their ends.
     pub(super) fn troubles(&self) -> impl Iterator<Item = &Trouble> {
         self.each.iter().filter_map(|input| input.trouble.as_ref())

@@ -1,11 +1,12 @@
 //! `analyze`: looks for attacks in logs and captures.
 //!
 //! [`inputs`] merges what several files tell, each read as an [`input`] whose [`kind`] its first bytes say, without the [`twins`] of
-//! lines; [`trouble`] is what can be wrong with one. What is found goes to the [`sheet`] as a [`table`], as JSON or as [`csv`], with a [`summary`] at its end, past
-//! the [`progress`] of the work.
+//! lines; [`trouble`] is what can be wrong with one. What is found goes to the [`sheet`] as a [`table`], as JSON or as [`csv`], with a [`summary`] at its end that
+//! tells the [`fates`] of all lines too, past the [`progress`] of the work.
 
 mod columns;
 mod csv;
+mod fates;
 mod gzip;
 mod input;
 mod inputs;
@@ -35,11 +36,11 @@ use wallwatch_helper::{
 };
 
 use self::{
+    fates::Facts,
     input::{Circumstances, Outcome},
     inputs::Inputs,
     progress::{Meter, Progress},
     sheet::{Form, Sheet},
-    summary::Facts,
 };
 use crate::{error::Error, print::Printer, zone};
 
@@ -180,6 +181,7 @@ impl Work {
             counts: &counts,
             cut: self.inputs.cut(),
             twins: self.inputs.twins(),
+            undirected: self.inputs.undirected(),
             with_defaults: self.beside.map(Beside::alerts),
             now: clock::now(),
         };

@@ -6,8 +6,9 @@ use wallwatch_dbus::{Alert, Severity};
 
 use super::{
     csv,
+    fates::Facts,
     progress::Progress,
-    summary::{Facts, Summary},
+    summary::Summary,
     table::{Look, Table},
 };
 use crate::{error::Error, print::Printer};

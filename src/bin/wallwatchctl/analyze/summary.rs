@@ -1,18 +1,16 @@
-//! What a log tells as a whole: alerts by kind and by source, and what became of every line.
+//! What a log tells as a whole: alerts by kind and by source, before the fates of all lines.
 
 use std::{cmp::Reverse, collections::BTreeMap};
 
 use wallwatch::text::{self, count, number};
 use wallwatch_dbus::{Alert, Severity};
-use wallwatch_helper::{
-    decode,
-    event::Timestamp,
-    replay::{Counts, Tally},
+
+use super::{
+    columns::{self, Cell, Column, Side},
+    fates::{self, Facts},
 };
 
-use super::columns::{self, Cell, Column, Side};
-
-/// So many sources are listed, and so many reasons.
+/// So many sources are listed.
 const LISTED: usize = 10;
 /// At most so many are counted; those with the fewest packets are forgotten first.
 const COUNTED: usize = 4096;
@@ -59,21 +57,6 @@ pub(super) struct Summary {
     by_source: BTreeMap<String, Sum>,
     /// Were there more sources than are counted?
     has_forgotten: bool,
-}
-
-/// What is told besides the alerts.
-#[derive(Debug)]
-pub(super) struct Facts<'a> {
-    /// What became of the lines and frames.
-    pub(super) counts: &'a Counts,
-    /// Lines that were cut.
-    pub(super) cut: u64,
-    /// Lines that were left out because another file told the same, of so many files.
-    pub(super) twins: (u64, usize),
-    /// How many alerts the default settings give, where others were tried.
-    pub(super) with_defaults: Option<u64>,
-    /// When everything was read.
-    pub(super) now: Timestamp,
 }
 
 impl Summary {
@@ -137,35 +120,7 @@ impl Summary {
                 number(defaults)
             ));
         }
-        lines.extend(packets(facts.counts));
-        lines.extend(times(facts.counts, facts.now));
-        lines.extend(twins(facts.twins));
-        if facts.counts.flagless > 0 {
-            lines.push(format!(
-                "{} cut off before their flags; record with a snap length of at least 96 (tcpdump -s 96).",
-                count(facts.counts.flagless, "packet is", "packets are")
-            ));
-        }
-        if facts.cut > 0 {
-            lines.push(format!(
-                "{} longer than 8 KiB and cut.",
-                count(facts.cut, "line was", "lines were")
-            ));
-        }
-        let (text, frames) = (&facts.counts.lines, &facts.counts.frames);
-        // A capture alone has no lines; an empty file has none of either.
-        if text.total > 0 || frames.total == 0 {
-            lines.extend(refused(text, facts.twins.0, "lines"));
-        }
-        if frames.total > 0 {
-            lines.extend(refused(frames, 0, "frames"));
-        }
-        if text.total > 0 && text.refused_total() == text.total && frames.total == 0 {
-            lines.push(
-                "Is this the right file? Firewalls log to the journal, /var/log/kern.log, /var/log/messages or /var/log/ufw.log."
-                    .to_owned(),
-            );
-        }
+        lines.extend(fates::lines(facts));
         lines
     }
 
@@ -254,125 +209,10 @@ fn table<const N: usize>(columns: &[Column; N], rows: &[[Cell; N]], colour: bool
         .collect()
 }
 
-/// What became of the packets.
-fn packets(counts: &Counts) -> Vec<String> {
-    let mut lines = Vec::new();
-    if let Some((first, last)) = counts.span {
-        let (from, to) = (text::date_time(first.0), text::date_time(last.0));
-        lines.push(if from == to {
-            format!("At {from}, within a second.")
-        } else {
-            format!("From {from} to {to}: {}.", text::span(last.since(first)))
-        });
-    }
-    if counts.events > 0 {
-        let packets = count(counts.events, "packet", "packets");
-        lines.push(match counts.harmless {
-            0 => format!("{packets} came in."),
-            1 => format!("{packets} came in; 1 of them was harmless."),
-            n => format!("{packets} came in; {} of them were harmless.", number(n)),
-        });
-    }
-    for (n, one, many) in [
-        (
-            counts.outbound,
-            "packet was sent by this machine.",
-            "packets were sent by this machine.",
-        ),
-        (
-            counts.answers,
-            "packet answered this machine.",
-            "packets answered this machine.",
-        ),
-        (
-            counts.others,
-            "told of something else than an IP packet.",
-            "told of something else than IP packets.",
-        ),
-    ] {
-        if n > 0 {
-            lines.push(count(n, one, many));
-        }
-    }
-    lines
-}
-
-/// How many lines stood in more files than one.
-fn twins((lines, files): (u64, usize)) -> Option<String> {
-    let lines_stood = count(lines, "line", "lines");
-    let files = if files == 2 { "two" } else { "several" };
-    let was = if lines == 1 { "was" } else { "were" };
-    (lines > 0).then(|| format!("{lines_stood} stood in {files} files and {was} taken once."))
-}
-
-/// Which times are not those of a clock.
-fn times(counts: &Counts, now: Timestamp) -> Vec<String> {
-    let mut lines = Vec::new();
-    let instead = if counts.span.is_none() {
-        "the time of reading stands for it"
-    } else {
-        "that of what stands before stands for it, or that of reading"
-    };
-    let is_future = counts.latest_from_boot.is_some_and(|latest| latest > now);
-    let boot = if is_future {
-        "that of this one was taken and gives times yet to come, so they are of another"
-    } else {
-        "that of this one was taken"
-    };
-    for (tally, one, many) in [
-        (&counts.lines, "line", "lines"),
-        (&counts.frames, "frame", "frames"),
-    ] {
-        if tally.timeless > 0 {
-            let (units, s) = (count(tally.timeless, one, many), third(tally.timeless));
-            lines.push(format!("{units} tell{s} no time; {instead}."));
-        }
-        if tally.from_boot > 0 {
-            let (units, s) = (count(tally.from_boot, one, many), third(tally.from_boot));
-            lines.push(format!(
-                "{units} count{s} from the start of a machine; {boot}."
-            ));
-        }
-    }
-    lines
-}
-
-/// How a verb ends behind so many.
-const fn third(n: u64) -> &'static str {
-    if n == 1 { "s" } else { "" }
-}
-
-/// How many lines or frames were no firewall events, and why; some more were left out.
-fn refused(tally: &Tally, left_out: u64, units: &str) -> Vec<String> {
-    let mut lines = vec![format!(
-        "{} of {} {units} were not firewall events.",
-        number(tally.refused_total()),
-        number(tally.total + left_out)
-    )];
-    let mut reasons: Vec<(&decode::Error, u64)> = tally
-        .refused
-        .iter()
-        .map(|(reason, n)| (reason, *n))
-        .collect();
-    reasons.sort_by_key(|(_, n)| Reverse(*n));
-    let others: u64 = reasons.iter().skip(LISTED).map(|(_, n)| n).sum();
-    let listed = reasons.into_iter().take(LISTED);
-    let mut rows: Vec<(String, String)> = listed
-        .map(|(reason, n)| (number(n), reason.to_string()))
-        .collect();
-    if others > 0 {
-        rows.push((number(others), "for other reasons".to_owned()));
-    }
-    let widest = rows.iter().map(|(n, _)| n.len()).max().unwrap_or(0);
-    lines.extend(
-        rows.iter()
-            .map(|(n, reason)| format!("  {n:>widest$}  {reason}")),
-    );
-    lines
-}
-
 #[cfg(test)]
 mod tests {
+    use wallwatch_helper::{event::Timestamp, replay::Counts};
+
     use super::*;
 
     fn alert(source: u32, packets: u64) -> Alert {
@@ -391,6 +231,7 @@ mod tests {
             counts,
             cut: 0,
             twins: (0, 1),
+            undirected: 0,
             with_defaults: None,
             now: Timestamp(0),
         };
@@ -418,19 +259,5 @@ mod tests {
         }
         assert!(told.starts_with("20,480 alerts: 20,480 low.\n"), "{told}");
         assert!(told.contains("and many more with fewer packets"));
-    }
-
-    #[test]
-    fn lines_are_told_apart_by_why_they_were_refused() {
-        let mut counts = Counts::default();
-        counts.lines.total = 12_000;
-        counts.lines.refused.insert(decode::Error::NotKernel, 3_400);
-        counts.lines.refused.insert(decode::Error::Merged, 10);
-        let told = told(&Summary::default(), &counts);
-        assert_eq!(
-            told,
-            "No attacks found.\n\n3,410 of 12,000 lines were not firewall events.\n  \
-             3,400  not written by the kernel\n     10  two lines in one"
-        );
     }
 }
