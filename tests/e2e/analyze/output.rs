@@ -144,6 +144,25 @@ fn csv_has_the_keys_and_values_of_json() {
 }
 
 #[test]
+fn help_tells_what_is_looked_for_and_how_many_ports_are_listed() {
+    let said = analyzed(&["--help"]).good();
+    said.has(&[
+        "Floods, brute force and worms are not looked for yet.",
+        "end in ',...'",
+    ]);
+    // Every third port, so that no run of them is short.
+    let log: String = (1..=200)
+        .map(|n| super::line("2026-11-22T01:00:00+00:00", "203.0.113.1", n * 3))
+        .collect();
+    let alert = piped(&["--json"], log.as_bytes()).good().alerts().remove(0);
+    assert!(
+        alert["ports"].as_str().unwrap().ends_with(",..."),
+        "{alert}"
+    );
+    assert_eq!(alert["port_count"], 200);
+}
+
+#[test]
 fn json_and_csv_exclude_each_other() {
     let said = analyzed(&["--json", "--csv", "-"]);
     assert_eq!(said.code, Some(2));

@@ -49,6 +49,12 @@ const FOUND: u8 = 10;
 
 /// Which files, and how.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+What is looked for: scans of ports by TCP, UDP and SCTP and of IP protocols, stealth scans and impossible flags,
+sweeps over addresses and pings, probes that tell systems apart, and impossible addresses.
+Floods, brute force and worms are not looked for yet.
+
+In JSON and CSV the ports end in ',...' where there are too many to list; port_count tells how many there are.")]
 pub(crate) struct Args {
     /// Logs in syslog, journal, dmesg or ulogd dress and captures (pcap, pcapng), each as it is or compressed by gzip; - is standard input
     #[arg(required = true, value_name = "FILE")]

@@ -11,8 +11,9 @@ use std::{
 
 use wallwatch_helper::event::Timestamp;
 
-/// So many hashes are remembered at least, and at most twice as many: about 4 MB.
-const REMEMBERED: usize = 1 << 16;
+/// So many hashes are remembered at least, and at most twice as many: as many as a table of 2^16 places holds, which takes about a
+/// megabyte.
+const REMEMBERED: usize = 7 << 13;
 
 /// How a line is known: whoever writes lines cannot choose it.
 #[derive(Debug, Clone, Default)]
