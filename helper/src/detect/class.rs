@@ -94,7 +94,8 @@ pub fn classify(event: &Event, neighbourhood: &Neighbourhood) -> Class {
     if let Some(probe) = forged::judge(event) {
         return Class::Probe(probe);
     }
-    if packet.src.is_unspecified() || neighbourhood.is_own(packet.src) {
+    // What has its receiver's address, and was not forged, never left this machine.
+    if packet.src.is_unspecified() || packet.src == packet.dst || neighbourhood.is_own(packet.src) {
         return Class::Harmless(Harmless::Own);
     }
     // TCP is never sent to a group, whatever the frame's address says.
@@ -337,14 +338,6 @@ mod tests {
         ] {
             let mut event = event(src, rest);
             event.interface = bounded(interface);
-            let own = if src == "192.0.2.2" {
-                Neighbourhood {
-                    addresses: vec![event.packet.src],
-                    ..own.clone()
-                }
-            } else {
-                own.clone()
-            };
             assert_eq!(
                 classify(&event, &own),
                 Class::Harmless(Harmless::Own),
