@@ -372,7 +372,13 @@ mod tests {
     #[test]
     fn errors_and_answers_over_icmp_are_harmless() {
         let icmp = |kind: u8| {
-            let rest = format!("PROTO=ICMP TYPE={kind} CODE=0 ");
+            // As the kernel writes each type (net/netfilter/nf_log_syslog.c).
+            let fields = match kind {
+                0 | 8 => "ID=1 SEQ=1 ",
+                5 => "GATEWAY=192.0.2.1 ",
+                _ => "",
+            };
+            let rest = format!("PROTO=ICMP TYPE={kind} CODE=0 {fields}");
             kind_and_nature(classify(
                 &event("203.0.113.9", &rest),
                 &Neighbourhood::default(),
