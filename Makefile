@@ -9,6 +9,6 @@ run:
 test:
 	@exec scripts/test.sh $(ARGS)
 
-# Prints how long it takes from the packet that decides to the popup.
+# Measures: lines read a second, and how long it takes from the packet that decides to the popup.
 bench:
 	@exec scripts/bench.sh
