@@ -2,10 +2,11 @@
 
 use super::{
     Arp, Body, Error, Mac, Report, ip_packet,
+    log_line::text,
     nflog::{NFGENMSG, Record},
     order::Order,
 };
-use crate::event::{Feed, bounded};
+use crate::event::Feed;
 
 /// `EtherType`s (IEEE 802 numbers): IPv4, ARP, IPv6.
 const IPV4: u16 = 0x0800;
@@ -192,7 +193,7 @@ fn nflog(bytes: &[u8], order: Order) -> Result<Report, Error> {
         None => Body::Packet(ip_packet(record.payload)?),
     };
     let mut report = report(body);
-    report.prefix = bounded(String::from_utf8_lossy(record.prefix).trim());
+    report.prefix = text(record.prefix.trim_ascii());
     report.group |= record.is_to_group();
     report.mac = ethernet_header(record.ethernet()).map(|(mac, _)| mac);
     report.outbound = record.is_outbound();

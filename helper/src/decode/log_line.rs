@@ -205,14 +205,14 @@ fn is_merged(text: &[u8]) -> bool {
     interfaces.nth(1).is_some() || holds_dress(text)
 }
 
-/// Is there the end of a dress, `kernel: `, `kernel[0]: ` or the kernel's stamp, within the text?
+/// Is there the end of a dress, `kernel:`, `kernel[0]:` or the kernel's stamp, within the text? The blank behind may be cut off.
 fn holds_dress(text: &[u8]) -> bool {
     // The stamp ends with six digits (kernel/printk/printk.c, `print_time`).
     let is_end = |found: &[u8]| match found {
-        [b'.', digits @ .., b']', b' '] => digits.iter().all(u8::is_ascii_digit),
-        _ => found == b" kernel: ",
+        [b'.', digits @ .., b']'] => digits.iter().all(u8::is_ascii_digit),
+        _ => found == b" kernel:",
     };
-    text.windows(9).any(is_end) || text.windows(12).any(|found| found == b" kernel[0]: ")
+    text.windows(8).any(is_end) || text.windows(11).any(|found| found == b" kernel[0]:")
 }
 
 /// `PHYSIN=eth0 PHYSOUT=eth1 `: the ports of a bridge.
