@@ -252,7 +252,7 @@ impl Object<'_> {
                 dport,
                 len: within(self.udp_len, "udp.len")?,
             }),
-            (_, Some((sport, dport))) => Transport::Ports { sport, dport },
+            (Protocol::SCTP, Some((sport, dport))) => Transport::Ports { sport, dport },
             (Protocol::ICMP | Protocol::ICMPV6, None) if self.icmp_type.is_some() => {
                 Transport::Icmp(self.icmp()?)
             }
