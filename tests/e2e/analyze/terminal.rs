@@ -1,7 +1,13 @@
 //! On a terminal: colours, a table that fits, a bar that moves, and an end that is asked for.
 
 use std::{
-    fs, io::Write as _, os::unix::process::ExitStatusExt as _, path::Path, thread, time::Duration,
+    fs,
+    io::Write as _,
+    os::unix::process::ExitStatusExt as _,
+    path::Path,
+    process::{Command, Stdio},
+    thread,
+    time::Duration,
 };
 
 use wallwatch_test_support::{Program, TempDir};
@@ -244,7 +250,20 @@ fn a_full_disk_is_told() {
 
 #[test]
 fn ctrl_c_ends_it_by_the_signal() {
-    let mut child = start(&["-"]);
+    // What a shell starts in the background, perhaps this test, has that signal ignored, and hands it on so.
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the test starts the program it tests"
+    )]
+    let mut child = Command::new("env")
+        .arg("--default-signal=INT")
+        .arg(ctl())
+        .args(["analyze", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     thread::sleep(Duration::from_millis(200));
     wallwatch_test_support::process::kill(child.id(), "INT");
     let status = child.wait().unwrap();

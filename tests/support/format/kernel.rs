@@ -322,6 +322,21 @@ fn icmp(text: &mut String, told: &Icmp, v6: bool) {
     }
 }
 
+/// What the kernel writes of the second word of a quoted message's header, here always 0.
+fn second_word(text: &mut String, v6: bool, kind: u8, code: u8) {
+    match (v6, kind, code) {
+        (false, 0 | 8, _) => {
+            put(text, "ID=", 0);
+            put(text, "SEQ=", 0);
+        }
+        (false, 5, _) => put(text, "GATEWAY=", "0.0.0.0"),
+        (false, 12, _) => put(text, "PARAMETER=", 0),
+        (false, 3, 4) | (true, 2, _) => put(text, "MTU=", 0),
+        (true, 4, _) => put(text, "POINTER=", "00000000"),
+        _ => {}
+    }
+}
+
 /// The packet that an error quotes: the same writing once more, in brackets.
 fn quoted(text: &mut String, inner: &Quoted) {
     text.push('[');
@@ -357,6 +372,7 @@ fn quoted(text: &mut String, inner: &Quoted) {
         (None, _, Some((kind, code))) => {
             put(text, "TYPE=", kind);
             put(text, "CODE=", code);
+            second_word(text, v6, kind, code);
         }
         (None, _, None) if named(inner.protocol, v6).is_some() => incomplete(text),
         (None, _, None) => {}
