@@ -139,7 +139,7 @@ impl<'a> Head<'a> {
         if trimmed.len() > Prefix::new_const().capacity() {
             return Err(Error::LongPrefix);
         }
-        if holds_header(prefix) {
+        if holds_dress(trimmed) || holds_interfaces(trimmed) {
             return Err(Error::Merged);
         }
         Ok(Self {
@@ -183,12 +183,6 @@ fn before_out(text: &[u8]) -> Option<(&[u8], &[u8])> {
     }
     let (name, behind) = name.split_at_checked(end)?;
     Some((name, behind.strip_prefix(b" OUT=")?))
-}
-
-/// Is there within this prefix what stands before one: the end of another line's dress, or of another's interfaces?
-fn holds_header(prefix: &[u8]) -> bool {
-    // The shortest is the kernel's stamp, `[    1.234567] `.
-    prefix.len() >= 14 && (holds_dress(prefix) || holds_interfaces(prefix))
 }
 
 /// Does `IN=` stand in it, and ` OUT=` behind that?
