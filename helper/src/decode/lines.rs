@@ -146,7 +146,9 @@ fn reason(undressed: &Undressed<'_>, error: Error) -> Error {
             Error::Repeated
         }
         // A header within, before the only packet, is the line's own, of a dress not known.
-        (Writer::Unnamed, Error::Merged) if undressed.stamp == Stamp::None => {
+        (Writer::Unnamed | Writer::Untagged, Error::Merged)
+            if undressed.stamp == Stamp::None || undressed.writer == Writer::Untagged =>
+        {
             let packets = memchr::memmem::find_iter(undressed.message, b" OUT=").count();
             if packets < 2 { Error::NotKernel } else { error }
         }
