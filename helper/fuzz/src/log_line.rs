@@ -75,7 +75,7 @@ fn check_again(mut report: Report) {
 }
 
 /// Does it tell what the kernel never tells, as ulogd does: a header's ports without all of the header, or SCTP's; IPv4
-/// options of unknown bytes; an IPv6 fragment whose number is missing; ICMP in the other family, and ESP or AH in IPv6 behind
+/// options of unknown bytes, or the last bit of the type of service; an IPv6 fragment whose number is missing; ICMP in the other family, and ESP or AH in IPv6 behind
 /// `PROTO=`?
 fn has_no_line(report: &Report) -> bool {
     let Some(packet) = report.packet() else {
@@ -93,7 +93,10 @@ fn has_no_line(report: &Report) -> bool {
     let untold_header = if packet.src.is_ipv6() {
         packet.fragment.is_some() != packet.ip_id.is_some()
     } else {
-        packet.ip_id.is_none() || packet.has_options && packet.ip_options.is_empty()
+        // The kernel leaves out the last bit of the type of service, ulogd writes it.
+        packet.ip_id.is_none()
+            || packet.tos & 1 != 0
+            || packet.has_options && packet.ip_options.is_empty()
     };
     untold || untold_header
 }
