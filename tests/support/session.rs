@@ -5,6 +5,7 @@
 
 use std::{
     fs,
+    os::unix::net::UnixStream,
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -178,7 +179,10 @@ impl Session {
                 .arg(file),
         );
         let socket = self.path("run/bus");
-        wait_until("the session bus is up", START_LIMIT, || socket.exists());
+        // The socket is there before anybody listens to it.
+        wait_until("the session bus is up", START_LIMIT, || {
+            UnixStream::connect(&socket).is_ok()
+        });
         self.set(
             "DBUS_SESSION_BUS_ADDRESS",
             &format!("unix:path={}", socket.display()),

@@ -75,8 +75,8 @@ fn check_again(mut report: Report) {
 }
 
 /// Does it tell what the kernel never tells, as ulogd does: a header's ports without all of the header, or SCTP's; IPv4
-/// options of unknown bytes, or the last bit of the type of service; an IPv6 fragment whose number is missing; ICMP in the other family, and ESP or AH in IPv6 behind
-/// `PROTO=`?
+/// options of unknown bytes, or the last bit of the type of service; an IPv6 fragment whose number is missing; ICMP in the
+/// other family, and ESP or AH in IPv6 behind `PROTO=`?
 fn has_no_line(report: &Report) -> bool {
     let Some(packet) = report.packet() else {
         return false;
