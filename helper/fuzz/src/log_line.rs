@@ -1,7 +1,7 @@
 //! Text as lines of a log.
 
 use wallwatch_helper::{
-    decode::{self, Lines, Report, Stamp, Zone, dress::Reference},
+    decode::{self, Body, Lines, Report, Stamp, Zone, dress::Reference},
     event::{Feed, Timestamp},
     packet::{Protocol, Transport},
 };
@@ -79,7 +79,8 @@ fn check_again(mut report: Report) {
 /// other family, and ESP or AH in IPv6 behind `PROTO=`?
 fn has_no_line(report: &Report) -> bool {
     let Some(packet) = report.packet() else {
-        return false;
+        // Of a bridge's frame ulogd may tell no more than that it was.
+        return report.body == Body::Frame && report.mac.is_none();
     };
     let untold = match &packet.transport {
         Transport::Ports { .. } => true,
