@@ -79,8 +79,10 @@ fn check_again(mut report: Report) {
 /// other family, and ESP or AH in IPv6 behind `PROTO=`?
 fn has_no_line(report: &Report) -> bool {
     let Some(packet) = report.packet() else {
-        // Of a bridge's frame ulogd may tell no more than that it was.
-        return report.body == Body::Frame && report.mac.is_none();
+        // Of a bridge's frame ulogd may tell no more than that it was, also where the kernel tells what it holds.
+        let told = [0x0800, 0x0806, 0x86dd];
+        return report.body == Body::Frame
+            && report.mac.is_none_or(|mac| told.contains(&mac.ethertype));
     };
     let untold = match &packet.transport {
         Transport::Ports { .. } => true,
