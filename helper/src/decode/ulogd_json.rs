@@ -125,8 +125,8 @@ pub(super) fn object(line: &[u8], dates: &mut Dates) -> Result<Report, Error> {
     }
     let packet = object.packet()?;
     let mac = object.mac()?;
-    let input = text::<Interface>(object.input.as_ref(), Error::Value("oob.in"))?;
-    let output = text::<Interface>(object.output.as_ref(), Error::Value("oob.out"))?;
+    let input = interface(object.input.as_ref(), Error::Value("oob.in"))?;
+    let output = interface(object.output.as_ref(), Error::Value("oob.out"))?;
     let group_frame = mac.is_some_and(|mac| mac.dst.first().is_some_and(|first| first & 1 == 1));
     Ok(Report {
         stamp: object.stamp(dates)?,
@@ -318,6 +318,15 @@ fn within<T: TryFrom<u64>>(number: Option<Number>, key: &'static str) -> Result<
 /// A number in range that ulogd always tells.
 fn required<T: TryFrom<u64>>(number: Option<Number>, key: &'static str) -> Result<T, Error> {
     number.ok_or(Error::Missing(key))?.within(key)
+}
+
+/// An interface's name, which holds no blank (`dev_valid_name`, net/core/dev.c).
+fn interface(name: Option<&Text<'_>>, wrong: Error) -> Result<Interface, Error> {
+    let name = text::<Interface>(name, wrong)?;
+    if name.contains(char::is_whitespace) {
+        return Err(wrong);
+    }
+    Ok(name)
 }
 
 /// A text that has to fit, without blanks at its ends.
