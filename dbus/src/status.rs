@@ -41,9 +41,13 @@ record! {
         pub events: u64,
         /// Records known to be lost.
         pub lost: u64,
+        /// Packets that were counted without a record each, because the own table lets no more through in a flood.
+        pub counted: u64,
+        /// Events a minute, over the last whole minute and what has passed of this one.
+        pub rate: u64,
         /// The time of the last event, microseconds since 1970; 0 where there was none.
         pub last_event: i64,
-        /// Why it does not work, as a sentence; empty while it does.
+        /// Why it does not work, or what it does not show although it works, as a sentence; else empty.
         pub reason: String,
         /// The command that would mend it, or empty.
         pub mend: String,
@@ -57,6 +61,8 @@ pub enum SourceState {
     Working,
     /// It is not wanted.
     Off,
+    /// It is open, but what fed it is gone.
+    Blind,
     /// It is wanted and does not work.
     Failed,
 }
@@ -68,6 +74,7 @@ impl SourceState {
         match self {
             Self::Working => "working",
             Self::Off => "off",
+            Self::Blind => "blind",
             Self::Failed => "failed",
         }
     }

@@ -5,9 +5,20 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
+use tokio::sync::watch;
 use wallwatch_dbus::{SourceHealth, SourceState, Status};
 
-use crate::{capture::Capture, event::Timestamp, source::health::Health};
+use crate::{
+    capture::Capture,
+    clock,
+    event::Timestamp,
+    source::health::{Health, Report},
+};
+
+/// The source that is wanted while packets are captured.
+const NFLOG: &str = "nflog";
+/// Sources that tell of what was let through alone: they do not watch a firewall.
+const PASSED_ONLY: [&str; 1] = ["conntrack"];
 
 /// The facts, written by the tasks and read by the service.
 #[derive(Debug)]
@@ -16,10 +27,8 @@ pub struct Board {
     pub started_at: Timestamp,
     /// The switch of the own table.
     pub capture: Arc<Capture>,
-    /// The source that the switch switches.
-    pub nflog: Arc<Health>,
-    /// The source that is used otherwise.
-    pub kmsg: Arc<Health>,
+    /// Every source, in the order in which they are shown.
+    sources: Vec<Arc<Health>>,
     last_seq: AtomicU64,
     open_incidents: AtomicU64,
     stopped: AtomicBool,
@@ -31,14 +40,12 @@ impl Board {
     pub const fn new(
         started_at: Timestamp,
         capture: Arc<Capture>,
-        nflog: Arc<Health>,
-        kmsg: Arc<Health>,
+        sources: Vec<Arc<Health>>,
     ) -> Self {
         Self {
             started_at,
             capture,
-            nflog,
-            kmsg,
+            sources,
             last_seq: AtomicU64::new(0),
             open_incidents: AtomicU64::new(0),
             stopped: AtomicBool::new(false),
@@ -65,23 +72,30 @@ impl Board {
         self.last_seq.load(Ordering::Relaxed)
     }
 
-    /// Everything as it stands now. Where capture is switched on and fails, the firewall's own LOG lines are read in its place: that
-    /// is watching, but the reason says what is missing.
+    /// What tells when the state of a source changes, one for each.
+    pub fn reports(&self) -> impl Iterator<Item = watch::Receiver<Report>> {
+        self.sources.iter().map(|health| health.watch())
+    }
+
+    /// Everything as it stands now. Where a source that is wanted fails, others may be read in its place: that is watching, but the
+    /// reason says what is missing.
     #[must_use]
     pub fn status(&self) -> Status {
         let capturing = self.capture.is_on();
-        let (nflog, kmsg) = (self.nflog.record(), self.kmsg.record());
-        let watching = is(&nflog, SourceState::Working) || is(&kmsg, SourceState::Working);
-        let wanted = if capturing { &nflog } else { &kmsg };
-        let (reason, mend) = if is(wanted, SourceState::Failed) {
-            (reason(wanted, watching), wanted.mend.clone())
-        } else if watching {
-            (String::new(), String::new())
-        } else {
-            (
+        let now = clock::now();
+        let sources: Vec<_> = self
+            .sources
+            .iter()
+            .map(|health| health.record(now))
+            .collect();
+        let watching = sources.iter().any(watches);
+        let (reason, mend) = match wanting(&sources) {
+            Some(source) => (reason(source, watching), source.mend.clone()),
+            None if watching => (String::new(), String::new()),
+            None => (
                 "The helper is just starting to watch.".to_owned(),
                 String::new(),
-            )
+            ),
         };
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -98,9 +112,21 @@ impl Board {
             last_seq: self.last_seq(),
             open_incidents: self.open_incidents.load(Ordering::Relaxed),
             started_at: self.started_at.0,
-            sources: vec![nflog, kmsg],
+            sources,
         }
     }
+}
+
+/// Does this source watch the firewall now?
+fn watches(source: &SourceHealth) -> bool {
+    is(source, SourceState::Working) && !PASSED_ONLY.contains(&source.name.as_str())
+}
+
+/// The first source that is wanted and shows nothing.
+fn wanting(sources: &[SourceHealth]) -> Option<&SourceHealth> {
+    sources
+        .iter()
+        .find(|source| is(source, SourceState::Failed) || is(source, SourceState::Blind))
 }
 
 fn is(source: &SourceHealth, state: SourceState) -> bool {
@@ -108,7 +134,7 @@ fn is(source: &SourceHealth, state: SourceState) -> bool {
 }
 
 fn reason(failed: &SourceHealth, watching: bool) -> String {
-    if watching {
+    if watching && failed.name == NFLOG {
         format!(
             "{} Until then only what the firewall itself logs is seen.",
             failed.reason

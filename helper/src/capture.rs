@@ -13,7 +13,10 @@ use tokio::{
 };
 use wallwatch_dbus::SourceState;
 
-use crate::source::{health::Health, keeper::Wish};
+use crate::{
+    clock,
+    source::{health::Health, keeper::Wish},
+};
 
 /// The file in the state directory.
 const FILE: &str = "capture";
@@ -136,7 +139,7 @@ impl Capture {
             Some(SourceState::Working) if on => Ok(()),
             Some(SourceState::Off) if !on => Ok(()),
             Some(_) => {
-                let record = self.nflog.record();
+                let record = self.nflog.record(clock::now());
                 let mend = if record.mend.is_empty() {
                     String::new()
                 } else {

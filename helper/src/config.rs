@@ -16,6 +16,8 @@ pub const DEFAULT_PATH: &str = "/etc/wallwatch/config.toml";
 const MOST_BYTES: u64 = 1024 * 1024;
 /// So many characters of a broken line are shown.
 const MOST_SHOWN: usize = 60;
+/// So many groups, queues or files are read at most.
+const MOST_OF_A_KIND: usize = 16;
 /// The most incidents that may be remembered.
 const MOST_HISTORY: usize = 100_000;
 
@@ -70,9 +72,15 @@ fn sentence(cause: &toml::de::Error, line: &str) -> String {
 /// The file as it is written.
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-struct File {
+struct Written {
     capture: Option<bool>,
     nflog: Nflog,
+    kmsg: Read,
+    journal: Read,
+    file: Files,
+    ulogd: Ulogd,
+    conntrack: Read,
+    nfqueue: Queues,
     history: History,
     detect: detect::Config,
 }
@@ -81,6 +89,54 @@ struct File {
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct Nflog {
     group: Option<NonZeroU16>,
+    #[serde(deserialize_with = "few")]
+    groups: Vec<u16>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct Read {
+    read: Choice,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct Files {
+    read: Choice,
+    #[serde(deserialize_with = "absolute_paths")]
+    paths: Vec<PathBuf>,
+}
+
+/// What ulogd writes.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Ulogd {
+    /// Its LOGEMU and JSON files.
+    #[serde(deserialize_with = "absolute_paths")]
+    pub files: Vec<PathBuf>,
+    /// The socket that its JSON output connects to; the helper makes it.
+    #[serde(deserialize_with = "absolute_path")]
+    pub socket: Option<PathBuf>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+struct Queues {
+    #[serde(deserialize_with = "few")]
+    queues: Vec<u16>,
+}
+
+/// Shall a source be read?
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Choice {
+    /// Where nothing better is to be had; see [`crate::source::auto`].
+    #[default]
+    Auto,
+    /// Always.
+    On,
+    /// Never.
+    Off,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -97,6 +153,22 @@ pub struct Config {
     pub capture: Option<bool>,
     /// The NFLOG group of the own table.
     pub group: u16,
+    /// NFLOG groups that the user's own rules log to, each once.
+    pub groups: Vec<u16>,
+    /// Is the kernel's log read?
+    pub kmsg: Choice,
+    /// Is the journal read?
+    pub journal: Choice,
+    /// Are log files read?
+    pub file: Choice,
+    /// The log files that are read; empty where nobody named any.
+    pub file_paths: Vec<PathBuf>,
+    /// What ulogd writes.
+    pub ulogd: Ulogd,
+    /// Are the flows of connection tracking followed?
+    pub conntrack: Choice,
+    /// NFQUEUE queues that the user's own rules fill, each once.
+    pub queues: Vec<u16>,
     /// So many incidents are remembered.
     pub history: usize,
     /// The thresholds of detection.
@@ -127,7 +199,7 @@ impl Config {
         match read(path) {
             Ok(text) => Self::parse(path, &text),
             Err(cause) if cause.kind() == io::ErrorKind::NotFound && !required => {
-                Ok(Self::usable(path, &File::default(), Place::NoFile))
+                Ok(Self::usable(path, Written::default(), Place::NoFile))
             }
             Err(cause) => Err(Error::Read {
                 path: path.to_owned(),
@@ -138,7 +210,7 @@ impl Config {
 
     /// Reads the text of the file at `path`.
     pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
-        let file: File = toml::from_str(text).map_err(|cause| {
+        let file: Written = toml::from_str(text).map_err(|cause| {
             let start = cause.span().map_or(0, |span| span.start);
             let before = text.get(..start).unwrap_or(text);
             let line = before.matches('\n').count();
@@ -159,13 +231,21 @@ impl Config {
             (None, true) => Place::Section,
             (None, false) => Place::Nowhere,
         };
-        Ok(Self::usable(path, &file, place))
+        Ok(Self::usable(path, file, place))
     }
 
-    fn usable(path: &Path, file: &File, place: Place) -> Self {
+    fn usable(path: &Path, file: Written, place: Place) -> Self {
         Self {
             capture: file.capture,
             group: file.nflog.group.map_or(DEFAULT_GROUP, NonZeroU16::get),
+            groups: file.nflog.groups,
+            kmsg: file.kmsg.read,
+            journal: file.journal.read,
+            file: file.file.read,
+            file_paths: file.file.paths,
+            ulogd: file.ulogd,
+            conntrack: file.conntrack.read,
+            queues: file.nfqueue.queues,
             history: file.history.alerts.unwrap_or(DEFAULT_CAPACITY),
             detect: file.detect,
             path: path.to_owned(),
@@ -210,6 +290,55 @@ fn history_alerts<'de, D: serde::Deserializer<'de>>(
     }
 }
 
+/// Numbers of groups or queues: each once, and not more than anybody has.
+fn few<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Vec<u16>, D::Error> {
+    let mut numbers = Vec::<u16>::deserialize(deserializer)?;
+    numbers.sort_unstable();
+    numbers.dedup();
+    if numbers.len() > MOST_OF_A_KIND {
+        return Err(serde::de::Error::custom(format_args!(
+            "these are {} numbers, but at most {MOST_OF_A_KIND} are read",
+            numbers.len()
+        )));
+    }
+    Ok(numbers)
+}
+
+fn absolute_path<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<PathBuf>, D::Error> {
+    let path = PathBuf::deserialize(deserializer)?;
+    absolute(&path)?;
+    Ok(Some(path))
+}
+
+fn absolute_paths<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Vec<PathBuf>, D::Error> {
+    let mut paths = Vec::<PathBuf>::deserialize(deserializer)?;
+    paths.iter().try_for_each(|path| absolute(path))?;
+    paths.sort_unstable();
+    paths.dedup();
+    if paths.len() > MOST_OF_A_KIND {
+        return Err(serde::de::Error::custom(format_args!(
+            "these are {} files, but at most {MOST_OF_A_KIND} are read",
+            paths.len()
+        )));
+    }
+    Ok(paths)
+}
+
+/// A relative path would depend on where the helper was started.
+fn absolute<E: serde::de::Error>(path: &Path) -> Result<(), E> {
+    if path.is_absolute() {
+        return Ok(());
+    }
+    Err(E::custom(format_args!(
+        "{} does not begin with /",
+        path.display().to_string().escape_debug()
+    )))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -238,13 +367,67 @@ mod tests {
     }
 
     #[test]
+    fn every_source_can_be_chosen() {
+        let config = parse("").unwrap();
+        assert_eq!(
+            (config.kmsg, config.conntrack),
+            (Choice::Auto, Choice::Auto)
+        );
+        assert!(config.groups.is_empty() && config.queues.is_empty());
+        assert_eq!(
+            (config.file_paths.len(), &config.ulogd),
+            (0, &Ulogd::default())
+        );
+        let config = parse(
+            "nflog.groups = [7, 5, 7]\nkmsg.read = \"off\"\njournal.read = \"on\"\nconntrack.read = \"off\"\nnfqueue.queues = [1]\n\
+             [file]\nread = \"on\"\npaths = [\"/var/log/kern.log\"]\n\
+             [ulogd]\nfiles = [\"/var/log/ulog/syslogemu.log\"]\nsocket = \"/run/wallwatch/ulogd.sock\"\n",
+        )
+        .unwrap();
+        assert_eq!((config.groups, config.queues), (vec![5, 7], vec![1]));
+        assert_eq!((config.kmsg, config.journal), (Choice::Off, Choice::On));
+        assert_eq!((config.file, config.conntrack), (Choice::On, Choice::Off));
+        assert_eq!(config.file_paths, [Path::new("/var/log/kern.log")]);
+        assert_eq!(config.ulogd.files.len(), 1);
+        assert_eq!(
+            config.ulogd.socket.as_deref(),
+            Some(Path::new("/run/wallwatch/ulogd.sock"))
+        );
+    }
+
+    #[test]
     fn a_mistake_is_shown_with_file_line_and_the_keys_that_there_are() {
         let cases = [
-            ("\n[nflog]\ngruop = 5\n", "line 3", "expected `group`"),
+            (
+                "\n[nflog]\ngruop = 5\n",
+                "line 3",
+                "expected `group` or `groups`",
+            ),
             (
                 "captrue = true\n",
                 "line 1",
-                "expected one of `capture`, `nflog`, `history`, `detect`",
+                "expected one of `capture`, `nflog`, `kmsg`",
+            ),
+            ("[nflog]\ngroups = [70000]\n", "line 2", "70000"),
+            (
+                "kmsg.read = \"yes\"\n",
+                "line 1",
+                "expected one of `auto`, `on`, `off`",
+            ),
+            (
+                "file.paths = [\"kern.log\"]\n",
+                "line 1",
+                "does not begin with /",
+            ),
+            (
+                "ulogd.socket = \"socket\"\n",
+                "line 1",
+                "does not begin with /",
+            ),
+            (
+                "nfqueue.queues = [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16]\n",
+                "line 1",
+                "at most 16",
             ),
             ("nflog.group = 0\n", "line 1", "nonzero u16"),
             ("nflog.group = 70000\n", "line 1", "70000"),

@@ -47,7 +47,7 @@ pub fn bounded<const N: usize>(text: &str) -> ArrayString<N> {
 /// Which source of events told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Feed {
-    /// Packets of the own nftables table.
+    /// Packets of the own nftables table, or of an NFLOG group that the user's own rules log to.
     Nflog,
     /// Lines of the kernel's ring buffer.
     Kmsg,
@@ -57,6 +57,10 @@ pub enum Feed {
     Journal,
     /// What ulogd wrote.
     Ulogd,
+    /// Flows that the kernel's connection tracking told of.
+    Conntrack,
+    /// Packets of a queue that the user's own rules fill.
+    Nfqueue,
     /// A capture file.
     Pcap,
     /// Made by the helper itself.
@@ -73,6 +77,8 @@ impl Feed {
             Self::File => "file",
             Self::Journal => "journal",
             Self::Ulogd => "ulogd",
+            Self::Conntrack => "conntrack",
+            Self::Nfqueue => "nfqueue",
             Self::Pcap => "pcap",
             Self::Test => "test",
         }

@@ -1,11 +1,12 @@
 //! The helper of Wallwatch: it watches the firewall, detects attacks and serves alerts on the system bus.
 //!
-//! The modules stand in the order of the data. [`packet`] and [`event`] hold what flows. [`decode`] makes packets of bytes
+//! The modules stand in the order of the data. [`packet`], [`event`] and [`flow`] hold what flows. [`decode`] makes packets of bytes
 //! and lines. [`detect`] weighs each event, with [`neighbourhood`] telling what this machine is, and finds the attacks;
 //! [`alert`] keeps them as incidents. [`explain`] says in words what a single packet is for. [`watcher`] is that way as a whole, a pure value that live sources and
 //! [`replay`] of log files drive alike.
 //!
-//! The rest touches the system: [`source`] brings events in, by what [`sys`] asks of the kernel; [`store`] remembers
+//! The rest touches the system: [`source`] brings events in, by what [`sys`] asks of the kernel, and hands them to the [`intake`],
+//! which leaves out what several tell alike ([`twins`]) and has the watcher look at them; [`store`] remembers
 //! alerts, [`service`] serves them on the bus to those whom [`authority`] lets in, and [`board`] says how the helper fares.
 //! [`capture`] is the switch of the own nftables table, [`config`] what the administrator wants, [`clock`] the
 //! time. [`pipeline`] shows how all of it hangs together. `cli` is the program around it, `journal` what it says, and
@@ -23,6 +24,8 @@ pub mod detect;
 pub mod event;
 pub mod explain;
 pub mod failure;
+pub mod flow;
+pub mod intake;
 mod journal;
 pub mod neighbourhood;
 pub mod packet;
@@ -32,6 +35,7 @@ pub mod service;
 pub mod source;
 pub mod store;
 pub mod sys;
+pub mod twins;
 pub mod watcher;
 
 pub use cli::main;

@@ -8,6 +8,7 @@ use crate::{
     alert::{Change, Incidents},
     detect::{self, Class, Scan, classify},
     event::{Event, Feed, Interface, Prefix, Timestamp},
+    flow::Flow,
     neighbourhood::Neighbourhood,
     packet::{IpOptions, Packet, Protocol, Tcp, TcpFlags, Transport},
 };
@@ -49,6 +50,16 @@ impl Watcher {
         let sighting = self.scan.observe(event, &probe, &self.neighbourhood);
         self.incidents.observe(event, &probe, &sighting, changes);
         true
+    }
+
+    /// Takes back that this packet was stopped.
+    pub const fn passed_after_all(&mut self, event: &Event) {
+        _ = (self, event);
+    }
+
+    /// Takes in that a flow began or ended.
+    pub const fn flow(&mut self, flow: &Flow) {
+        _ = (self, flow);
     }
 
     /// Does what time alone asks for: holds back no update longer than due, closes what is over.

@@ -77,6 +77,12 @@ pub fn source_line(source: &SourceHealth) -> String {
     if source.lost > 0 {
         _ = write!(line, ", {} lost", number(source.lost));
     }
+    if source.counted > 0 {
+        _ = write!(line, ", {} more counted", number(source.counted));
+    }
+    if source.rate > 0 {
+        _ = write!(line, ", {} a minute", number(source.rate));
+    }
     if source.last_event > 0 {
         _ = write!(line, ", the last at {}", date_time(source.last_event));
     }

@@ -33,12 +33,9 @@ impl Authority for Everybody {
 }
 
 fn service() -> Service {
-    let (nflog, kmsg) = (
-        Arc::new(Health::new("nflog")),
-        Arc::new(Health::new("kmsg")),
-    );
+    let nflog = Arc::new(Health::new("nflog"));
     let capture = Capture::new("/nonexistent".as_ref(), None, None, Arc::clone(&nflog));
-    let board = Arc::new(Board::new(Timestamp(1), Arc::new(capture), nflog, kmsg));
+    let board = Arc::new(Board::new(Timestamp(1), Arc::new(capture), vec![nflog]));
     let store = Arc::new(Mutex::new(Store::new(1)));
     Service::new(Box::new(Everybody), board, store, mpsc::channel(1).0)
 }

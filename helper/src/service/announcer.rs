@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use futures_lite::StreamExt as _;
-use tokio::sync::mpsc;
+use tokio::{
+    sync::{Notify, mpsc},
+    task::JoinSet,
+};
 use wallwatch_dbus::{Status, names};
 use zbus::{Connection, fdo, names::BusName, object_server::SignalEmitter};
 
@@ -31,14 +34,21 @@ impl Announcer {
         connection: Connection,
         mut changes: mpsc::Receiver<Change>,
     ) -> zbus::Result<()> {
-        let (mut capture, mut nflog, mut kmsg) = (
-            self.board.capture.watch(),
-            self.board.nflog.watch(),
-            self.board.kmsg.watch(),
-        );
+        let mut capture = self.board.capture.watch();
+        let state = Arc::new(Notify::new());
+        // They end with this task.
+        let mut watching = JoinSet::new();
+        for mut reports in self.board.reports() {
+            let state = Arc::clone(&state);
+            watching.spawn(async move {
+                while reports.changed().await.is_ok() {
+                    state.notify_one();
+                }
+            });
+        }
         let mut told = gist(&self.board.status());
         loop {
-            let news = tokio::select! {
+            tokio::select! {
                 change = changes.recv() => match change {
                     Some(change) => {
                         self.tell_change(&connection, &change).await?;
@@ -46,12 +56,10 @@ impl Announcer {
                     }
                     None => return Ok(()),
                 },
-                news = capture.changed() => news,
-                news = nflog.changed() => news,
-                news = kmsg.changed() => news,
-            };
-            if news.is_err() {
-                return Ok(());
+                news = capture.changed() => if news.is_err() {
+                    return Ok(());
+                },
+                () = state.notified() => {}
             }
             let status = self.board.status();
             let new = gist(&status);

@@ -6,7 +6,10 @@ use tokio::sync::watch;
 use wallwatch_dbus::{SourceHealth, SourceState};
 
 use super::Trouble;
-use crate::event::Timestamp;
+use crate::{event::Timestamp, journal};
+
+/// The rate is counted over so many microseconds.
+const MINUTE: i64 = 60 * Timestamp::SECOND;
 
 /// A source's state, and the number of the wish that it answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -22,8 +25,50 @@ pub struct Report {
 pub struct Health {
     name: String,
     // A std mutex, because nothing is awaited while it is held.
-    record: Mutex<SourceHealth>,
+    record: Mutex<Record>,
     report: watch::Sender<Report>,
+}
+
+/// What is known of a source.
+#[derive(Debug)]
+struct Record {
+    told: SourceHealth,
+    rate: Rate,
+    /// What it does not show although it works; empty where it shows everything. It outlives a closed and opened source.
+    note: Trouble,
+}
+
+/// Events by the minute, without a timer.
+#[derive(Debug, Default)]
+struct Rate {
+    since: Timestamp,
+    events: u64,
+    /// Those of the whole minute before.
+    before: u64,
+}
+
+impl Rate {
+    /// Begins another minute where this one is over, or where the clock was set.
+    fn turn(&mut self, now: Timestamp) {
+        let passed = now.since(self.since);
+        if !(0..MINUTE).contains(&passed) {
+            self.before = if (MINUTE..2 * MINUTE).contains(&passed) {
+                self.events
+            } else {
+                0
+            };
+            (self.since, self.events) = (now, 0);
+        }
+    }
+
+    /// Events a minute: of the whole minute before only the share that the present one has not reached yet.
+    fn a_minute(&mut self, now: Timestamp) -> u64 {
+        self.turn(now);
+        let left = u64::try_from(MINUTE - now.since(self.since)).unwrap_or(0);
+        let minute = MINUTE.unsigned_abs();
+        let share = u128::from(self.before) * u128::from(left) / u128::from(minute);
+        self.events + u64::try_from(share).unwrap_or(0)
+    }
 }
 
 impl Health {
@@ -31,14 +76,18 @@ impl Health {
     #[must_use]
     pub fn new(name: &str) -> Self {
         let state = SourceState::Off;
-        let record = SourceHealth {
+        let told = SourceHealth {
             name: name.to_owned(),
             state: state.to_string(),
             ..SourceHealth::default()
         };
         Self {
             name: name.to_owned(),
-            record: Mutex::new(record),
+            record: Mutex::new(Record {
+                told,
+                rate: Rate::default(),
+                note: Trouble::new("", ""),
+            }),
             report: watch::Sender::new(Report {
                 wish: 0,
                 state: Some(state),
@@ -52,17 +101,25 @@ impl Health {
         &self.name
     }
 
-    /// An event was delivered.
-    pub fn event(&self, time: Timestamp) {
+    /// So many events were delivered, the last of them at this time.
+    pub fn events(&self, count: u64, last: Timestamp, now: Timestamp) {
         let mut record = self.lock();
-        record.events = record.events.saturating_add(1);
-        record.last_event = time.0;
+        record.told.events = record.told.events.saturating_add(count);
+        record.told.last_event = last.0;
+        record.rate.turn(now);
+        record.rate.events = record.rate.events.saturating_add(count);
     }
 
     /// So many records are known to be lost.
     pub fn lost(&self, records: u64) {
-        let mut record = self.lock();
-        record.lost = record.lost.saturating_add(records);
+        let told = &mut self.lock().told;
+        told.lost = told.lost.saturating_add(records);
+    }
+
+    /// So many packets were counted without a record each.
+    pub fn counted(&self, packets: u64) {
+        let told = &mut self.lock().told;
+        told.counted = told.counted.saturating_add(packets);
     }
 
     /// The source is being opened.
@@ -72,23 +129,57 @@ impl Health {
 
     /// The source works.
     pub fn working(&self, wish: u64) {
-        self.set(wish, SourceState::Working, "", "");
+        {
+            let mut record = self.lock();
+            let note = record.note.clone();
+            describe(&mut record.told, SourceState::Working, &note);
+        }
+        self.tell(Report {
+            wish,
+            state: Some(SourceState::Working),
+        });
+    }
+
+    /// The source stays as it is, which is what this wish asks for too.
+    pub fn again(&self, wish: u64) {
+        let state = self.report.borrow().state;
+        self.tell(Report { wish, state });
     }
 
     /// The source is not wanted.
     pub fn off(&self, wish: u64) {
-        self.set(wish, SourceState::Off, "", "");
+        self.set(wish, SourceState::Off, &Trouble::new("", ""));
     }
 
     /// The source is wanted and does not work.
     pub fn failed(&self, wish: u64, trouble: &Trouble) {
-        self.set(wish, SourceState::Failed, &trouble.reason, &trouble.mend);
+        self.set(wish, SourceState::Failed, trouble);
+    }
+
+    /// The source does not show everything although it works. It is said once, and stays until [`Self::sees_all`].
+    pub fn note(&self, trouble: &Trouble) {
+        self.lock().note = trouble.clone();
+        self.change(SourceState::Working, trouble);
+    }
+
+    /// The source is open, but what fed it is gone. It is said once, and stays until [`Self::sees_all`].
+    pub fn blind(&self, trouble: &Trouble) {
+        self.change(SourceState::Blind, trouble);
+    }
+
+    /// What fed the source is back, and it shows everything.
+    pub fn sees_all(&self) {
+        let nothing = Trouble::new("", "");
+        self.lock().note = nothing.clone();
+        self.change(SourceState::Working, &nothing);
     }
 
     /// The record as it stands now.
     #[must_use]
-    pub fn record(&self) -> SourceHealth {
-        self.lock().clone()
+    pub fn record(&self, now: Timestamp) -> SourceHealth {
+        let mut record = self.lock();
+        record.told.rate = record.rate.a_minute(now);
+        record.told.clone()
     }
 
     /// Tells when the state changes.
@@ -97,13 +188,30 @@ impl Health {
         self.report.subscribe()
     }
 
-    fn set(&self, wish: u64, state: SourceState, reason: &str, mend: &str) {
+    /// What is said of an open source; of any other it would be wrong.
+    fn change(&self, state: SourceState, trouble: &Trouble) {
         {
-            let mut record = self.lock();
-            state.as_str().clone_into(&mut record.state);
-            reason.clone_into(&mut record.reason);
-            mend.clone_into(&mut record.mend);
+            let told = &mut self.lock().told;
+            let open = [SourceState::Working, SourceState::Blind]
+                .iter()
+                .any(|state| state.as_str() == told.state);
+            if !open || (told.state == state.as_str() && told.reason == trouble.reason) {
+                return;
+            }
+            describe(told, state, trouble);
         }
+        if !trouble.reason.is_empty() {
+            journal::say(&format_args!("{}: {trouble}", self.name));
+        }
+        let wish = self.report.borrow().wish;
+        self.tell(Report {
+            wish,
+            state: Some(state),
+        });
+    }
+
+    fn set(&self, wish: u64, state: SourceState, trouble: &Trouble) {
+        describe(&mut self.lock().told, state, trouble);
         self.tell(Report {
             wish,
             state: Some(state),
@@ -115,7 +223,79 @@ impl Health {
             .send_if_modified(|old| std::mem::replace(old, report) != report);
     }
 
-    fn lock(&self) -> MutexGuard<'_, SourceHealth> {
+    fn lock(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn describe(told: &mut SourceHealth, state: SourceState, trouble: &Trouble) {
+    state.as_str().clone_into(&mut told.state);
+    trouble.reason.clone_into(&mut told.reason);
+    trouble.mend.clone_into(&mut told.mend);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: Timestamp = Timestamp(1_800_000_000_000_000);
+
+    #[test]
+    fn the_rate_is_of_a_minute_and_fades_when_nothing_comes() {
+        let health = Health::new("kmsg");
+        health.events(600, START, START);
+        let rate = |seconds: i64| health.record(START.plus(seconds * Timestamp::SECOND)).rate;
+        assert_eq!(rate(30), 600);
+        assert_eq!(rate(60), 600, "a whole minute of them");
+        assert_eq!(rate(90), 300);
+        assert_eq!(rate(121), 0);
+    }
+
+    #[test]
+    fn a_clock_that_was_set_back_begins_another_minute() {
+        let health = Health::new("kmsg");
+        health.events(600, START, START);
+        let earlier = START.plus(-3600 * Timestamp::SECOND);
+        health.events(5, earlier, earlier);
+        assert_eq!(health.record(earlier).rate, 5);
+    }
+
+    #[test]
+    fn only_a_source_that_is_open_can_be_blind() {
+        let health = Health::new("kmsg");
+        let trouble = Trouble::new("No rule logs.", "wallwatchctl capture on");
+        health.blind(&trouble);
+        assert_eq!(health.record(START).state, "off");
+        health.working(1);
+        health.blind(&trouble);
+        let record = health.record(START);
+        assert_eq!(
+            (record.state.as_str(), record.reason.as_str()),
+            ("blind", "No rule logs.")
+        );
+        health.sees_all();
+        let record = health.record(START);
+        assert_eq!(
+            (record.state.as_str(), record.reason.as_str()),
+            ("working", "")
+        );
+    }
+
+    #[test]
+    fn a_note_outlives_a_source_that_is_closed_and_opened() {
+        let health = Health::new("kmsg");
+        health.note(&Trouble::new("ufw logs three packets a minute.", ""));
+        assert_eq!(health.record(START).reason, "", "it is not open");
+        for wish in 1..3 {
+            health.working(wish);
+            assert_eq!(
+                health.record(START).reason,
+                "ufw logs three packets a minute."
+            );
+            health.off(wish);
+        }
+        health.sees_all();
+        health.working(3);
+        assert_eq!(health.record(START).reason, "");
     }
 }

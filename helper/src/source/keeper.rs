@@ -2,10 +2,16 @@
 
 use std::{sync::Arc, time::Duration};
 
-use tokio::sync::{mpsc, watch};
+use tokio::{sync::watch, task};
 
-use super::{Source, Trouble, health::Health};
-use crate::{clock, event::Event, journal};
+use super::{Sink, Source, Trouble, health::Health};
+use crate::{
+    clock,
+    event::{Event, Timestamp},
+    flow::Flow,
+    intake::Intake,
+    journal,
+};
 
 /// The first wait before a source that failed is tried again.
 pub const FIRST_RETRY: Duration = Duration::from_secs(2);
@@ -23,15 +29,29 @@ pub struct Wish {
     pub number: u64,
 }
 
+impl Wish {
+    /// Wishes otherwise; says whether it is otherwise.
+    pub(crate) const fn turn(&mut self, on: bool) -> bool {
+        let differs = self.on != on;
+        if differs {
+            *self = Self {
+                on,
+                number: self.number + 1,
+            };
+        }
+        differs
+    }
+}
+
 /// Keeps a source as it is wished, until nobody can wish any more; then it is closed.
 ///
-/// The events go through a bounded channel. When it is full the source is simply not read: the records wait in the kernel, which
-/// numbers them, so that a loss is counted exactly where it happens.
+/// Detection is done before the source is asked for more, so that nothing waits in between: records that cannot be worked on yet
+/// wait in the kernel, which numbers them.
 pub async fn keep<S, F>(
     mut open: impl FnMut() -> F,
     mut wishes: watch::Receiver<Wish>,
     health: Arc<Health>,
-    events: mpsc::Sender<Event>,
+    intake: Arc<Intake>,
 ) where
     S: Source,
     F: Future<Output = Result<S, Trouble>>,
@@ -53,7 +73,7 @@ pub async fn keep<S, F>(
             Ok(source) => {
                 journal::whisper(&format_args!("{} works", health.name()));
                 health.working(wish.number);
-                match deliver(source, &mut wishes, &health, &events).await {
+                match deliver(source, &mut wishes, &health, &intake).await {
                     Ended::Unwanted => continue,
                     Ended::Over => return,
                     Ended::Failed(trouble) => trouble,
@@ -87,15 +107,15 @@ async fn deliver<S: Source>(
     mut source: S,
     wishes: &mut watch::Receiver<Wish>,
     health: &Health,
-    events: &mpsc::Sender<Event>,
+    intake: &Arc<Intake>,
 ) -> Ended {
+    let way_in = intake.way_in(S::PACKETS);
     let ended = loop {
-        let event = tokio::select! {
+        tokio::select! {
             changed = wishes.changed() => match changed {
                 Err(_) => break Ended::Over,
                 Ok(()) if wishes.borrow().on => {
-                    // The same once more: it works already.
-                    health.working(wishes.borrow().number);
+                    health.again(wishes.borrow().number);
                     continue;
                 }
                 Ok(()) => {
@@ -103,16 +123,57 @@ async fn deliver<S: Source>(
                     break Ended::Unwanted;
                 }
             },
-            next = source.next() => match next {
-                Ok(event) => event,
-                Err(trouble) => break Ended::Failed(trouble),
+            ready = source.ready() => if let Err(trouble) = ready {
+                break Ended::Failed(trouble);
             },
-        };
-        health.event(event.time);
-        if events.send(event).await.is_err() {
-            break Ended::Over;
         }
+        let mut heard = Heard::default();
+        let drained = way_in.take_in(|sink| {
+            source.drain(&mut Counting {
+                sink,
+                heard: &mut heard,
+            })
+        });
+        if heard.events > 0 {
+            health.events(heard.events, heard.last, clock::now());
+        }
+        if let Err(trouble) = drained {
+            break Ended::Failed(trouble);
+        }
+        // A flood on one source must not keep the bus and the other sources waiting.
+        task::yield_now().await;
     };
     source.close().await;
     ended
+}
+
+/// What one look at a source brought.
+#[derive(Debug, Default)]
+struct Heard {
+    events: u64,
+    last: Timestamp,
+}
+
+/// Counts what is handed on, so that the health record is written once a look.
+struct Counting<'a, S> {
+    sink: &'a mut S,
+    heard: &'a mut Heard,
+}
+
+impl<S: Sink> Sink for Counting<'_, S> {
+    fn packet(&mut self, event: &Event) {
+        self.heard.events += 1;
+        self.heard.last = event.time;
+        self.sink.packet(event);
+    }
+
+    fn passed_after_all(&mut self, event: &Event) {
+        self.sink.passed_after_all(event);
+    }
+
+    fn flow(&mut self, flow: &Flow) {
+        self.heard.events += 1;
+        self.heard.last = flow.time;
+        self.sink.flow(flow);
+    }
 }

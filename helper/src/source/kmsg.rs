@@ -5,7 +5,7 @@
 
 use std::{io, sync::Arc};
 
-use super::{Source, Trouble, health::Health, start_command};
+use super::{Sink, Source, Trouble, health::Health, start_command};
 use crate::{
     clock, decode,
     event::{Event, Feed},
@@ -14,6 +14,8 @@ use crate::{
 
 /// One record is read at a time; the kernel's are shorter (`CONSOLE_EXT_LOG_MAX` in kernel/printk/internal.h).
 const BUFFER: usize = 8192;
+/// So many records are read before others have their turn.
+const RECORDS_A_TURN: usize = 512;
 
 /// The kernel's log from now on.
 #[derive(Debug)]
@@ -36,35 +38,43 @@ impl Kmsg {
             health,
         })
     }
+
+    /// Takes in one record.
+    fn take<S: Sink>(&mut self, len: usize, sink: &mut S) {
+        let Some(record) = parse(&self.buffer[..len]) else {
+            return;
+        };
+        let missing = self
+            .expected
+            .map_or(0, |expected| record.sequence.saturating_sub(expected));
+        if missing > 0 {
+            self.health.lost(missing);
+        }
+        self.expected = Some(record.sequence.saturating_add(1));
+        if let Some(event) = event(&record) {
+            sink.packet(&event);
+        }
+    }
 }
 
 impl Source for Kmsg {
-    async fn next(&mut self) -> Result<Event, Trouble> {
-        loop {
-            let len = match self.file.receive(&mut self.buffer).await {
+    async fn ready(&mut self) -> Result<(), Trouble> {
+        self.file.readable().await.map_err(|error| refusal(&error))
+    }
+
+    fn drain<S: Sink>(&mut self, sink: &mut S) -> Result<(), Trouble> {
+        for _ in 0..RECORDS_A_TURN {
+            match self.file.try_receive(&mut self.buffer) {
                 Ok(0) => return Err(Trouble::new("The kernel's log ended.", "")),
-                Ok(len) => len,
+                Ok(len) => self.take(len, sink),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
                 // Records were overwritten: the gap in their numbers will tell how many. EINVAL: one was too long to read.
-                Err(error) if matches!(error.raw_os_error(), Some(libc::EPIPE | libc::EINVAL)) => {
-                    continue;
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) if matches!(error.raw_os_error(), Some(libc::EPIPE | libc::EINVAL)) => {}
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(refusal(&error)),
-            };
-            let Some(record) = parse(&self.buffer[..len]) else {
-                continue;
-            };
-            let missing = self
-                .expected
-                .map_or(0, |expected| record.sequence.saturating_sub(expected));
-            if missing > 0 {
-                self.health.lost(missing);
-            }
-            self.expected = Some(record.sequence.saturating_add(1));
-            if let Some(event) = event(&record) {
-                return Ok(event);
             }
         }
+        Ok(())
     }
 
     async fn close(self) {}

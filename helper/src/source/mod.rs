@@ -2,8 +2,10 @@
 //!
 //! [`nflog`] is the primary source: packets that the own nftables [`table`] logs, paired by [`pairing`]. [`kmsg`] reads the LOG
 //! lines of rules that the user has. A [`keeper`] holds a source open as long as it is wanted, tries again when it fails, and
-//! writes its [`health`].
+//! writes its [`health`]; [`auto`] decides which are wanted where nobody said so. What a source hears it hands to a [`Sink`], one
+//! by one and by reference, so that nothing is copied and nothing waits between the kernel and detection.
 
+pub mod auto;
 pub mod health;
 pub mod keeper;
 pub mod kmsg;
@@ -13,15 +15,35 @@ pub mod table;
 
 use std::{fmt, path::Path};
 
-use crate::event::Event;
+use crate::{event::Event, flow::Flow};
+
+/// Who takes what a source hears.
+pub trait Sink {
+    /// A packet came.
+    fn packet(&mut self, event: &Event);
+
+    /// A packet that was told as stopped had passed: its second record came late.
+    fn passed_after_all(&mut self, event: &Event);
+
+    /// A flow began or ended.
+    fn flow(&mut self, flow: &Flow);
+}
 
 /// A source of events that is open.
-pub trait Source: Sized {
-    /// The next event; waits for it without a timer. An error ends the source.
-    fn next(&mut self) -> impl Future<Output = Result<Event, Trouble>>;
+pub trait Source: Sized + Send {
+    /// Does it tell of packets, which another source may tell of too?
+    const PACKETS: bool = true;
+
+    /// Waits, without a timer where it can, until [`Self::drain`] has something to do. It may be given up at any time and asked
+    /// again. An error ends the source.
+    fn ready(&mut self) -> impl Future<Output = Result<(), Trouble>> + Send;
+
+    /// Hands on what there is, without waiting; a bounded share of it where there is much, and then [`Self::ready`] returns at
+    /// once. What it cannot take on stays where the kernel numbers it, so that a loss is counted exactly where it happens.
+    fn drain<S: Sink>(&mut self, sink: &mut S) -> Result<(), Trouble>;
 
     /// Takes back whatever the source put into the system.
-    fn close(self) -> impl Future<Output = ()>;
+    fn close(self) -> impl Future<Output = ()> + Send;
 }
 
 /// Why a source does not work, and what would mend it.

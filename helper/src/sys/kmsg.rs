@@ -32,16 +32,16 @@ impl Kmsg {
         Ok(Self { fd })
     }
 
-    /// Waits for one record and reads it. A broken pipe (EPIPE) tells that records were overwritten before they were read; the
-    /// next read goes on with the oldest one there is.
-    pub async fn receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
-        loop {
-            let mut guard = self.fd.readable().await?;
-            let mut file: &File = self.fd.get_ref();
-            match file.read(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
-                other => return other,
-            }
-        }
+    /// Waits until there is a record to read.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.fd.readable().await?.retain_ready();
+        Ok(())
+    }
+
+    /// Reads one record without waiting; `WouldBlock` when there is none. A broken pipe (EPIPE) tells that records were
+    /// overwritten before they were read; the next read goes on with the oldest one there is.
+    pub fn try_receive(&self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.fd
+            .try_io(Interest::READABLE, |mut file| file.read(buffer))
     }
 }

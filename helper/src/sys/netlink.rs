@@ -84,39 +84,19 @@ impl Netlink {
 
     /// Reads one datagram without waiting; `WouldBlock` when there is none.
     pub fn try_receive(&self, buffer: &mut [u8]) -> io::Result<Datagram> {
-        let mut address = kernel_address();
-        let mut address_len = ADDRESS_LEN;
-        // SAFETY: the buffer's pointer and length are those of one slice that we hold alone; the address is a whole
-        // sockaddr_nl whose true size is given; all of them live over the call. MSG_TRUNC only makes the true length known.
-        let len = unsafe {
-            libc::recvfrom(
-                self.fd.as_raw_fd(),
-                buffer.as_mut_ptr().cast(),
-                buffer.len(),
-                libc::MSG_TRUNC,
-                (&raw mut address).cast(),
-                &raw mut address_len,
-            )
-        };
-        let Ok(len) = usize::try_from(len) else {
-            return Err(io::Error::last_os_error());
-        };
-        Ok(Datagram {
-            len: len.min(buffer.len()),
-            truncated: len > buffer.len(),
-            from_kernel: address_len == ADDRESS_LEN && address.nl_pid == 0,
-        })
+        match receive(self.fd.get_ref(), buffer) {
+            // Asked once more by way of tokio, which then knows that there is nothing, and waits.
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.fd.try_io(Interest::READABLE, |fd| receive(fd, buffer))
+            }
+            other => other,
+        }
     }
 
-    /// Waits until there is something to read, and reads one datagram.
-    pub async fn receive(&self, buffer: &mut [u8]) -> io::Result<Datagram> {
-        loop {
-            let mut guard = self.fd.readable().await?;
-            match self.try_receive(buffer) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => guard.clear_ready(),
-                other => return other,
-            }
-        }
+    /// Waits until there is something to read.
+    pub async fn readable(&self) -> io::Result<()> {
+        self.fd.readable().await?.retain_ready();
+        Ok(())
     }
 
     fn set_option(&self, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
@@ -138,6 +118,32 @@ impl Netlink {
             Ok(())
         }
     }
+}
+
+/// Reads one datagram of this socket.
+fn receive(fd: &OwnedFd, buffer: &mut [u8]) -> io::Result<Datagram> {
+    let mut address = kernel_address();
+    let mut address_len = ADDRESS_LEN;
+    // SAFETY: the buffer's pointer and length are those of one slice that we hold alone; the address is a whole
+    // sockaddr_nl whose true size is given; all of them live over the call. MSG_TRUNC only makes the true length known.
+    let len = unsafe {
+        libc::recvfrom(
+            fd.as_raw_fd(),
+            buffer.as_mut_ptr().cast(),
+            buffer.len(),
+            libc::MSG_TRUNC,
+            (&raw mut address).cast(),
+            &raw mut address_len,
+        )
+    };
+    let Ok(len) = usize::try_from(len) else {
+        return Err(io::Error::last_os_error());
+    };
+    Ok(Datagram {
+        len: len.min(buffer.len()),
+        truncated: len > buffer.len(),
+        from_kernel: address_len == ADDRESS_LEN && address.nl_pid == 0,
+    })
 }
 
 /// The address of the kernel; bound to, it asks for a port id of the kernel's choice.

@@ -115,9 +115,11 @@ impl Printer {
     /// Prints the health of one source.
     fn source(&mut self, source: &SourceHealth) -> Result<(), Error> {
         let line = format!("  {}", text::source_line(source));
-        let failed = source.state == SourceState::Failed.as_str();
-        let line = if failed {
+        let is = |state: SourceState| source.state == state.as_str();
+        let line = if is(SourceState::Failed) || is(SourceState::Blind) {
             self.painted("31", &line)
+        } else if is(SourceState::Working) && !source.reason.is_empty() {
+            self.painted("33", &line)
         } else {
             line
         };

@@ -8,7 +8,7 @@ use std::{io, sync::Arc};
 
 use tokio::time::Instant as Deadline;
 
-use super::{Source, Trouble, health::Health, pairing::Pairing, start_command, table::Table};
+use super::{Sink, Source, Trouble, health::Health, pairing::Pairing, start_command, table::Table};
 use crate::{
     clock,
     config::Config,
@@ -40,6 +40,8 @@ const SOCKET_BUFFER: libc::c_int = 16 * 1024 * 1024;
 const BIND_REQUEST: u32 = 1;
 /// So many other groups are tried when the wanted one is refused.
 const MOST_TRIED: u16 = 64;
+/// So many datagrams are read before others have their turn; in a flood each holds some fifty records.
+const DATAGRAMS_A_TURN: usize = 32;
 /// So many names of interfaces are remembered.
 const MOST_NAMES: usize = 64;
 
@@ -54,6 +56,8 @@ pub struct Nflog {
     pace: Pace,
     /// Everything that came before this moment has been read.
     caught_up: std::time::Instant,
+    /// Was reading given up before all was read?
+    unread: bool,
     expected: Option<u32>,
     names: Vec<(u32, Interface)>,
     health: Arc<Health>,
@@ -74,6 +78,7 @@ impl Nflog {
             pairing: Pairing::new(),
             pace,
             caught_up: clock::moment(),
+            unread: false,
             expected: None,
             names: Vec::new(),
             health,
@@ -176,33 +181,44 @@ impl Nflog {
             Err(error) => Err(lost(&error)),
         }
     }
+
+    /// Hands on those whose fate is known.
+    fn hand_on<S: Sink>(&mut self, sink: &mut S) {
+        let patience = self.pace.patience();
+        while let Some(event) = self.pairing.next(self.caught_up, patience) {
+            sink.packet(&event);
+        }
+    }
 }
 
 impl Source for Nflog {
-    async fn next(&mut self) -> Result<Event, Trouble> {
-        loop {
-            if let Some(event) = self.pairing.next(self.caught_up, self.pace.patience()) {
-                return Ok(event);
-            }
+    async fn ready(&mut self) -> Result<(), Trouble> {
+        if self.unread {
+            return Ok(());
+        }
+        let deadline = self.pairing.deadline(self.pace.patience());
+        tokio::select! {
+            readable = self.socket.readable() => readable.map_err(|error| lost(&error)),
+            () = until(deadline.map(Deadline::from_std)) => Ok(()),
+            trouble = self.table.lost() => Err(trouble),
+        }
+    }
+
+    fn drain<S: Sink>(&mut self, sink: &mut S) -> Result<(), Trouble> {
+        self.unread = true;
+        for _ in 0..DATAGRAMS_A_TURN {
             // Patience only counts once all that came in the meantime has been read.
             let before = clock::moment();
             let read = self.socket.try_receive(&mut self.buffer);
-            if self.received(read)? {
-                continue;
+            if !self.received(read)? {
+                self.caught_up = before;
+                self.unread = false;
+                break;
             }
-            self.caught_up = before;
-            let patience = self.pace.patience();
-            if let Some(event) = self.pairing.next(before, patience) {
-                return Ok(event);
-            }
-            let deadline = self.pairing.deadline(patience).map(Deadline::from_std);
-            let read = tokio::select! {
-                read = self.socket.receive(&mut self.buffer) => read,
-                () = until(deadline) => continue,
-                trouble = self.table.lost() => return Err(trouble),
-            };
-            self.received(read)?;
+            self.hand_on(sink);
         }
+        self.hand_on(sink);
+        Ok(())
     }
 
     async fn close(self) {

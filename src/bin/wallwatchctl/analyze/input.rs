@@ -15,6 +15,7 @@ use wallwatch_helper::{
     decode::{self, Capture, CaptureError, Lines, Report, Stamp, dress::Reference},
     event::Timestamp,
     replay::Unit,
+    twins::Hasher,
 };
 
 use super::{
@@ -23,7 +24,6 @@ use super::{
     lines::LineReader,
     progress::Meter,
     trouble::{STANDARD_INPUT, Trouble},
-    twins::Hasher,
 };
 
 /// So much of a compressed file is read at once.
@@ -315,7 +315,7 @@ fn hash(
     boot: Timestamp,
 ) -> Option<u64> {
     let report = read?.as_ref().ok()?;
-    Some(hasher.of(line?, time_of(report.stamp, boot)?))
+    Some(hasher.of((line?, time_of(report.stamp, boot)?.0)))
 }
 
 /// When a file was written last, where that can be: archives that hide it set it to the beginning of 1970 or 1980.

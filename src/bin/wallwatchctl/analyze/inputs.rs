@@ -2,13 +2,16 @@
 
 use std::path::PathBuf;
 
-use wallwatch_helper::{event::Timestamp, replay::Unit};
+use wallwatch_helper::{event::Timestamp, replay::Unit, twins::Twins};
 
 use super::{
     input::{Circumstances, Input, Outcome, identity, is_stdin},
     trouble::Trouble,
-    twins::Twins,
 };
+
+/// So many hashes of lines are remembered at least, and at most twice as many: as many as a table of 2^16 places holds, which takes about a
+/// megabyte. Lines that stand in several files (rsyslog writes those of the kernel into two) are known by them.
+const REMEMBERED: usize = 7 << 13;
 
 /// An input's place in the order: the time of its next line, then its place among the arguments. What has told no time yet is first.
 type Place = (Option<Timestamp>, usize);
@@ -53,7 +56,7 @@ impl Inputs {
         }
         // One alone is read straight away; the current one of several is chosen by their first lines.
         let is_alone = inputs.len() == 1;
-        let twins = (!is_alone).then(Twins::default);
+        let twins = (!is_alone).then(|| Twins::new(REMEMBERED));
         if let Some(twins) = &twins {
             for input in &mut inputs {
                 input.hasher = Some(twins.hasher().clone());

@@ -1,6 +1,6 @@
 //! `analyze`: looks for attacks in logs and captures.
 //!
-//! [`inputs`] merges what several files tell, each read as an [`input`] whose [`kind`] its first bytes say, without the [`twins`] of
+//! [`inputs`] merges what several files tell, each read as an [`input`] whose [`kind`] its first bytes say, without the twins of
 //! lines; [`trouble`] is what can be wrong with one. What is found goes to the [`sheet`] as a [`table`], as JSON or as [`csv`], with a [`summary`] at its end that
 //! tells the [`fates`] of all lines too, past the [`progress`] of the work.
 
@@ -17,7 +17,6 @@ mod sheet;
 mod summary;
 mod table;
 mod trouble;
-mod twins;
 
 use std::{
     path::{Path, PathBuf},
