@@ -1,9 +1,7 @@
 //! Frames as a link carries them: the header around the packet, and what stands behind it.
 
 use super::{
-    Arp, Body, Error, Mac, Report, ip_packet,
-    log_line::text,
-    nflog::{NFGENMSG, Record},
+    Arp, Body, Error, Mac, Report, attributes::NFGENMSG, ip_packet, log_line::text, nflog::Record,
     order::Order,
 };
 use crate::event::Feed;

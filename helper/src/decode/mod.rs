@@ -8,6 +8,7 @@
 
 mod address;
 mod arp;
+pub mod attributes;
 mod calendar;
 pub mod capture;
 mod dates;
