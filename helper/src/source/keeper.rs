@@ -57,6 +57,8 @@ pub async fn keep<S, F>(
     F: Future<Output = Result<S, Trouble>>,
 {
     let mut retry = FIRST_RETRY;
+    // What was said last of why it does not work: it is said once, however often it is tried in vain.
+    let mut said = None;
     loop {
         let wish = *wishes.borrow_and_update();
         if !wish.on {
@@ -81,10 +83,13 @@ pub async fn keep<S, F>(
             }
             Err(trouble) => trouble,
         };
-        journal::say(&format_args!("{}: {trouble}", health.name()));
-        health.failed(wish.number, &trouble);
         if clock::moment().duration_since(started) >= STABLE_AFTER {
-            retry = FIRST_RETRY;
+            (retry, said) = (FIRST_RETRY, None);
+        }
+        health.failed(wish.number, &trouble);
+        if said.as_ref() != Some(&trouble) {
+            journal::say(&format_args!("{}: {trouble}", health.name()));
+            said = Some(trouble);
         }
         tokio::select! {
             changed = wishes.changed() => if changed.is_err() { return },
@@ -175,5 +180,86 @@ impl<S: Sink> Sink for Counting<'_, S> {
         self.heard.events += 1;
         self.heard.last = flow.time;
         self.sink.flow(flow);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use tokio::{sync::mpsc, time};
+    use wallwatch_dbus::SourceState;
+
+    use super::*;
+    use crate::{
+        board::Board, capture::Capture, detect, neighbourhood::Neighbourhood, store::Store,
+        watcher::Watcher,
+    };
+
+    /// A source that hears one thing and then does not work any more.
+    struct Brief {
+        heard: bool,
+    }
+
+    impl Source for Brief {
+        async fn ready(&mut self) -> Result<(), Trouble> {
+            if self.heard {
+                return Err(Trouble::new("It is over.", "begin again"));
+            }
+            Ok(())
+        }
+
+        fn drain<S: Sink>(&mut self, sink: &mut S) -> Result<(), Trouble> {
+            self.heard = true;
+            sink.flow(&Flow {
+                time: Timestamp(7),
+                stage: crate::flow::Stage::Began,
+                src: [192, 0, 2, 1].into(),
+                dst: [192, 0, 2, 2].into(),
+                protocol: crate::packet::Protocol::TCP,
+                sport: Some(1),
+                dport: Some(2),
+                answered: false,
+            });
+            Ok(())
+        }
+
+        async fn close(self) {}
+    }
+
+    fn intake() -> Arc<Intake> {
+        let nflog = Arc::new(Health::new("nflog"));
+        let capture = Arc::new(Capture::new("/nonexistent".as_ref(), None, None, nflog));
+        let board = Arc::new(Board::new(clock::now(), capture, Vec::new()));
+        let watcher = Watcher::new(detect::Config::default(), Neighbourhood::default(), 1);
+        let store = Arc::new(Mutex::new(Store::new(1)));
+        Arc::new(Intake::new(watcher, store, mpsc::channel(1).0, board))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_source_that_ends_is_opened_again_later_and_later() {
+        let health = Arc::new(Health::new("source"));
+        let (wish, wishes) = watch::channel(Wish {
+            on: true,
+            number: 1,
+        });
+        let open = || async { Ok(Brief { heard: false }) };
+        let kept = tokio::spawn(keep(open, wishes, Arc::clone(&health), intake()));
+        let at = async |seconds: u64| {
+            time::sleep_until(time::Instant::now() + Duration::from_secs(seconds)).await;
+            health.record(clock::now()).events
+        };
+        assert_eq!(at(1).await, 1);
+        assert_eq!(at(2).await, 2, "two seconds after the first");
+        assert_eq!(at(3).await, 2);
+        assert_eq!(at(1).await, 3, "four seconds after the second");
+        let record = health.record(clock::now());
+        assert_eq!(
+            (record.state.as_str(), record.mend.as_str()),
+            ("failed", "begin again")
+        );
+        assert_eq!(health.watch().borrow().state, Some(SourceState::Failed));
+        drop(wish);
+        kept.await.unwrap();
     }
 }
