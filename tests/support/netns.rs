@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use crate::process::{Output, Process, Program, wait_until};
+use crate::{
+    helper,
+    process::{Output, Process, Program, wait_until},
+};
 
 /// The interface of the attacker.
 pub const ATTACKER_IF: &str = "attack0";
@@ -35,6 +38,13 @@ pub const fn attacker_v4(n: u8) -> Ipv4Addr {
 #[must_use]
 pub const fn attacker_v6(n: u8) -> Ipv6Addr {
     Ipv6Addr::new(0xfd99, 0, 0, 0, 0, 0, 1, n as u16)
+}
+
+/// The `n`-th address that floods come from; on the victim's own network, and of no interface.
+#[must_use]
+pub const fn flooder_v4(n: u16) -> Ipv4Addr {
+    let [high, low] = n.to_be_bytes();
+    Ipv4Addr::new(10, 99, 16 + high % 224, low)
 }
 
 /// What the victim's own firewall does with what comes in.
@@ -134,6 +144,29 @@ impl NetNs {
             .map(str::to_owned)
             .collect()
     }
+
+    /// How many packets a named counter of the table `inet TABLE` has counted.
+    #[must_use]
+    #[track_caller]
+    pub fn counter(&self, table: &str, name: &str) -> u64 {
+        let words = ["nft", "list", "counter", "inet", table, name];
+        let listed = self.run(words).stdout;
+        let number = listed
+            .split("packets ")
+            .nth(1)
+            .and_then(|rest| rest.split_whitespace().next()?.parse().ok());
+        number.unwrap_or_else(|| panic!("table {table} has no counter {name}"))
+    }
+
+    /// The link-layer address of an interface inside.
+    #[must_use]
+    pub fn mac(&self, interface: &str) -> String {
+        let line = self.shell(&format!("ip -br link show {interface}"));
+        line.split_whitespace()
+            .nth(2)
+            .expect("an interface has an address")
+            .to_owned()
+    }
 }
 
 /// Attacker and victim.
@@ -200,6 +233,16 @@ impl TestNet {
         self.attacker.inside(program)
     }
 
+    /// A flood from the attacker to the victim, with these options of pktsend's (tests/support/bin/pktsend.rs).
+    #[must_use]
+    pub fn flood(&self, options: &[&str]) -> Program {
+        let program =
+            helper::built("pktsend").expect("pktsend is built: cargo build --bin pktsend");
+        let program = Program::new(program).arg(ATTACKER_IF);
+        self.attacker
+            .inside(program.arg(self.victim.mac(VICTIM_IF)).args(options))
+    }
+
     /// Makes the kernel itself use `source` towards the victim: nmap's connect scan goes by the kernel's choice.
     pub fn prefer_source(&self, source: Ipv4Addr) {
         self.attacker.shell(&format!(
@@ -246,17 +289,7 @@ impl TestNet {
 
     /// Permanent neighbours on both sides.
     fn make_neighbours(&self) {
-        let mac = |ns: &NetNs, name: &str| {
-            let line = ns.shell(&format!("ip -br link show {name}"));
-            line.split_whitespace()
-                .nth(2)
-                .expect("an interface has an address")
-                .to_owned()
-        };
-        let (attacker, victim) = (
-            mac(&self.attacker, ATTACKER_IF),
-            mac(&self.victim, VICTIM_IF),
-        );
+        let (attacker, victim) = (self.attacker.mac(ATTACKER_IF), self.victim.mac(VICTIM_IF));
         self.attacker.shell(&format!(
             "for a in {VICTIM_V4} {VICTIM_V6}; do ip neigh replace $a lladdr {victim} dev {ATTACKER_IF} nud permanent; done"
         ));
