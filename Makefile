@@ -1,5 +1,5 @@
 # Each target calls one script or one cargo line; the scripts say at their head what they do.
-.PHONY: run test bench
+.PHONY: run test bench bench-sources
 
 # Starts Wallwatch here and now, without installing it; Ctrl+C ends it and leaves nothing behind.
 run:
@@ -12,3 +12,7 @@ test:
 # Measures: lines read a second, and how long it takes from the packet that decides to the popup.
 bench:
 	@exec scripts/bench.sh
+
+# Measures what the sources lose and cost beside ulogd and dmesg; `make bench-sources PARTS='kmsg'` measures some.
+bench-sources:
+	@exec scripts/bench-sources.sh $(PARTS)

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian or Ubuntu packages that Wallwatch needs, where they are missing.
 #
-#   packages.sh [rust] [build] [run] [test]
+#   packages.sh [rust] [build] [run] [test] [bench]
 #
 # Says what is missing. As root it installs at once; else it asks on a terminal and uses sudo. Where nobody could answer
 # (no terminal, sudo wants a password) it says which command to run and exits with 1. It never waits without a terminal.
@@ -23,7 +23,9 @@ list() {
     # Attacks, cables for them, screens, and a real desktop to be seen on.
     test) echo nmap iproute2 xvfb xfce4-panel xfwm4 xfce4-notifyd xfconf adwaita-icon-theme librsvg2-common \
         fonts-dejavu-core imagemagick xdotool libglib2.0-bin ;;
-    *) say "'$1' is none of rust, build, run, test" >&2; exit 2 ;;
+    # Whom we are compared with, and a counter of instructions.
+    bench) echo ulogd2 ulogd2-json conntrack valgrind ;;
+    *) say "'$1' is none of rust, build, run, test, bench" >&2; exit 2 ;;
     esac
 }
 

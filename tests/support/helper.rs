@@ -68,6 +68,12 @@ impl Helper {
         &mut self.process
     }
 
+    /// The number of the process.
+    #[must_use]
+    pub fn pid(&self) -> u32 {
+        self.process.pid()
+    }
+
     /// Its state directory.
     #[must_use]
     pub fn state_dir(&self) -> PathBuf {
