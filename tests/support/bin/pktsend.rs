@@ -49,7 +49,7 @@ fn flood(mut words: impl Iterator<Item = String>) -> Result<Sent, String> {
             "--rate" => flood.rate = number(&value)?,
             "--count" => flood.count = number(&value)?,
             "--seconds" => {
-                flood.time = Duration::from_secs_f64(number::<f64>(&value)?.clamp(0.0, 20.0))
+                flood.time = Duration::from_secs_f64(number::<f64>(&value)?.clamp(0.0, 20.0));
             }
             _ => return Err(USAGE.to_owned()),
         }
