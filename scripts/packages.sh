@@ -22,7 +22,7 @@ list() {
     run) echo nftables dbus polkitd util-linux procps ;;
     # Attacks, cables for them, screens, and a real desktop to be seen on.
     test) echo nmap iproute2 xvfb xfce4-panel xfwm4 xfce4-notifyd xfconf adwaita-icon-theme librsvg2-common \
-        fonts-dejavu-core imagemagick xdotool libglib2.0-bin ;;
+        fonts-dejavu-core imagemagick xdotool libglib2.0-bin faketime ;;
     # Whom we are compared with, and a counter of instructions.
     bench) echo ulogd2 ulogd2-json conntrack valgrind ;;
     *) say "'$1' is none of rust, build, run, test, bench" >&2; exit 2 ;;

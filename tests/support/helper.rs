@@ -6,7 +6,7 @@ use wallwatch_dbus::names::HELPER_BUS_NAME;
 
 use crate::{
     netns::NetNs,
-    process::{self, Process, wait_until},
+    process::{self, Process, Program, wait_until},
     system_bus::{SystemBus, WALLWATCH},
     temp::TempDir,
 };
@@ -35,20 +35,37 @@ impl Helper {
     #[must_use]
     pub fn start_with(bus: &SystemBus, net: &NetNs, arguments: &[&str]) -> Self {
         let mut helper = Self::launch(bus, net, &RIGHTS, arguments);
+        helper.wait_for_name(bus);
+        helper
+    }
+
+    /// Waits until it serves.
+    pub fn wait_for_name(&mut self, bus: &SystemBus) {
         wait_until("the helper has its name", START_LIMIT, || {
             assert!(
-                helper.process.is_running(),
+                self.process.is_running(),
                 "the helper ended: {}",
-                helper.process.log()
+                self.process.log()
             );
             bus.has_name(HELPER_BUS_NAME)
         });
-        helper
     }
 
     /// Starts it with these capabilities, as [`RIGHTS`], and does not wait for anything.
     #[must_use]
     pub fn launch(bus: &SystemBus, net: &NetNs, capabilities: &[&str], arguments: &[&str]) -> Self {
+        Self::launch_altered(bus, net, capabilities, arguments, |program| program)
+    }
+
+    /// As [`Self::launch`], started as `alter` wants it, with another environment for example.
+    #[must_use]
+    pub fn launch_altered(
+        bus: &SystemBus,
+        net: &NetNs,
+        capabilities: &[&str],
+        arguments: &[&str],
+        alter: impl FnOnce(Program) -> Program,
+    ) -> Self {
         let state = TempDir::new();
         let directory = state.private("state", WALLWATCH);
         let program = bus
@@ -58,7 +75,7 @@ impl Helper {
             .args(arguments);
         let program = net.inside(program.clean_env().as_user(WALLWATCH, capabilities));
         Self {
-            process: program.start(),
+            process: alter(program).start(),
             state,
         }
     }

@@ -214,6 +214,13 @@ impl Program {
         self
     }
 
+    /// Has a program start it that has the same rights and becomes it, as env(1) does.
+    #[must_use]
+    pub fn by<I: IntoIterator<Item = S>, S: Into<OsString>>(mut self, words: I) -> Self {
+        self.words.splice(0..0, words.into_iter().map(Into::into));
+        self
+    }
+
     /// Starts it; what it writes goes to a file, see [`Process::log`].
     #[must_use]
     pub fn start(&self) -> Process {
