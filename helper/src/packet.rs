@@ -20,6 +20,8 @@ impl Protocol {
     pub const TCP: Self = Self(6);
     /// User Datagram Protocol, RFC 768.
     pub const UDP: Self = Self(17);
+    /// Datagram Congestion Control Protocol, RFC 4340.
+    pub const DCCP: Self = Self(33);
     /// ICMP for IPv6, RFC 4443.
     pub const ICMPV6: Self = Self(58);
     /// Stream Control Transmission Protocol, RFC 9260.

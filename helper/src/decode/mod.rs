@@ -11,6 +11,7 @@ mod arp;
 pub mod attributes;
 mod calendar;
 pub mod capture;
+pub mod conntrack;
 mod dates;
 pub mod dress;
 mod emulated;

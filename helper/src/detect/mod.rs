@@ -24,7 +24,9 @@ pub use config::{
     DEFAULT_SLOW_HALF_LIFE, DEFAULT_THRESHOLD,
 };
 pub use origin::Origin;
+pub(crate) use origin::{address_halves, folded};
 pub use scan::{Scan, Sighting};
+pub(crate) use sets::Sets;
 pub use tool::Tool;
 pub(crate) use track::tally;
 pub use track::{MAX_FIRST_PORTS, Tally, Track};

@@ -23,14 +23,7 @@ impl Origin {
 
     /// A number for tables, which nobody can foresee without the seed. Never 0.
     pub(super) fn tag(self, family: Family, seed: u64) -> u64 {
-        let (high, low) = match self.0 {
-            IpAddr::V4(v4) => (4, u64::from(v4.to_bits())),
-            IpAddr::V6(v6) => {
-                let segments = v6.to_bits();
-                #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
-                ((segments >> 64) as u64, segments as u64)
-            }
-        };
+        let (high, low) = address_halves(self.0);
         folded(folded(high ^ seed, low), family as u64).max(1)
     }
 }
@@ -40,8 +33,20 @@ impl Origin {
 const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 const ROOT: u64 = 0x6a09_e667_f3bc_c909;
 
+/// An address as two numbers.
+pub(crate) fn address_halves(address: IpAddr) -> (u64, u64) {
+    match address {
+        IpAddr::V4(v4) => (4, u64::from(v4.to_bits())),
+        IpAddr::V6(v6) => {
+            let bits = v6.to_bits();
+            #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
+            ((bits >> 64) as u64, bits as u64)
+        }
+    }
+}
+
 /// Both halves of the product, one over the other: every bit of either factor reaches every bit of the result.
-fn folded(a: u64, b: u64) -> u64 {
+pub(crate) fn folded(a: u64, b: u64) -> u64 {
     let product = u128::from(a ^ GOLDEN) * u128::from(b ^ ROOT);
     #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
     {
@@ -51,14 +56,7 @@ fn folded(a: u64, b: u64) -> u64 {
 
 /// A short mark of what a probe was for, to tell it from the origin's others.
 pub(super) fn unit_mark(dst: IpAddr, protocol: u8, unit: u32) -> u32 {
-    let (high, low) = match dst {
-        IpAddr::V4(v4) => (0, u64::from(v4.to_bits())),
-        IpAddr::V6(v6) => {
-            let bits = v6.to_bits();
-            #[expect(clippy::cast_possible_truncation, reason = "the two halves")]
-            ((bits >> 64) as u64, bits as u64)
-        }
-    };
+    let (high, low) = address_halves(dst);
     let mark = folded(
         folded(high, low),
         u64::from(unit) | (u64::from(protocol) << 32),

@@ -5,13 +5,13 @@ const WAYS: usize = 8;
 
 /// A table of at most eight times `sets` entries, found by their tags.
 #[derive(Debug)]
-pub(super) struct Sets<T> {
+pub(crate) struct Sets<T> {
     sets: Vec<Vec<(u64, T)>>,
 }
 
 impl<T> Sets<T> {
     /// An empty table.
-    pub(super) fn new(sets: usize) -> Self {
+    pub(crate) fn new(sets: usize) -> Self {
         Self {
             sets: std::iter::repeat_with(Vec::new).take(sets.max(1)).collect(),
         }
@@ -22,8 +22,23 @@ impl<T> Sets<T> {
         usize::try_from(tag >> 32).unwrap_or(0) % self.sets.len()
     }
 
+    /// The entry of a tag, to be looked at alone.
+    pub(crate) fn find(&self, tag: u64) -> Option<&T> {
+        let set = self.set_of(tag);
+        self.sets[set]
+            .iter()
+            .find(|(known, _)| *known == tag)
+            .map(|(_, entry)| entry)
+    }
+
+    /// How many entries there are.
+    #[cfg(test)]
+    pub(crate) fn len(&self) -> usize {
+        self.sets.iter().map(Vec::len).sum()
+    }
+
     /// The entry of a tag.
-    pub(super) fn get(&mut self, tag: u64) -> Option<&mut T> {
+    pub(crate) fn get(&mut self, tag: u64) -> Option<&mut T> {
         let set = self.set_of(tag);
         self.sets[set]
             .iter_mut()
@@ -32,14 +47,14 @@ impl<T> Sets<T> {
     }
 
     /// Takes the entry of a tag out.
-    pub(super) fn remove(&mut self, tag: u64) -> Option<T> {
+    pub(crate) fn remove(&mut self, tag: u64) -> Option<T> {
         let set = self.set_of(tag);
         let at = self.sets[set].iter().position(|(known, _)| *known == tag)?;
         Some(self.sets[set].swap_remove(at).1)
     }
 
     /// Puts a new entry in; where its set is full, the entry of least worth goes.
-    pub(super) fn insert<K: PartialOrd>(
+    pub(crate) fn insert<K: PartialOrd>(
         &mut self,
         tag: u64,
         entry: T,

@@ -185,15 +185,31 @@ impl<S: Sink> Sink for Counting<'_, S> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Mutex;
+    use std::{
+        net::{IpAddr, Ipv4Addr},
+        sync::Mutex,
+    };
 
     use tokio::{sync::mpsc, time};
     use wallwatch_dbus::SourceState;
 
     use super::*;
     use crate::{
-        board::Board, capture::Capture, detect, neighbourhood::Neighbourhood, store::Store,
+        board::Board,
+        capture::Capture,
+        detect,
+        flow::{Ends, Stage, Tuple},
+        neighbourhood::Neighbourhood,
+        packet::Protocol,
+        store::Store,
         watcher::Watcher,
+    };
+
+    const TUPLE: Tuple = Tuple {
+        src: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        dst: IpAddr::V4(Ipv4Addr::LOCALHOST),
+        protocol: Protocol::IGMP,
+        ends: Ends::None,
     };
 
     /// A source that hears one thing and then does not work any more.
@@ -213,13 +229,17 @@ mod tests {
             self.heard = true;
             sink.flow(&Flow {
                 time: Timestamp(7),
-                stage: crate::flow::Stage::Began,
-                src: [192, 0, 2, 1].into(),
-                dst: [192, 0, 2, 2].into(),
-                protocol: crate::packet::Protocol::TCP,
-                sport: Some(1),
-                dport: Some(2),
+                stage: Stage::Began,
+                id: None,
+                original: TUPLE,
+                reply: TUPLE,
                 answered: false,
+                assured: false,
+                tcp: None,
+                mark: 0,
+                began: None,
+                sent: None,
+                received: None,
             });
             Ok(())
         }
