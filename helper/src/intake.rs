@@ -227,7 +227,11 @@ impl Sink for Door<'_> {
     }
 
     fn flow(&mut self, flow: &Flow) {
-        self.state.watcher.flow(flow);
+        let State {
+            watcher, changes, ..
+        } = self.state;
+        watcher.observe_flow(flow, changes);
+        watcher.remember_flow(flow);
     }
 }
 

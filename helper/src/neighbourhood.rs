@@ -46,11 +46,17 @@ impl Neighbourhood {
     /// (RFC 5082: 255 is the largest time to live), and what comes from an address beside the one that it is for.
     #[must_use]
     pub fn is_on_link(&self, packet: &Packet) -> bool {
-        let beside = match (packet.src, packet.dst) {
+        packet.ttl == u8::MAX || self.is_close(packet.src, packet.dst)
+    }
+
+    /// The same by the addresses alone.
+    #[must_use]
+    pub fn is_close(&self, src: IpAddr, dst: IpAddr) -> bool {
+        let beside = match (src, dst) {
             (IpAddr::V4(src), IpAddr::V4(dst)) => (src.to_bits() ^ dst.to_bits()) >> 8 == 0,
             (IpAddr::V6(src), IpAddr::V6(dst)) => (src.to_bits() ^ dst.to_bits()) >> 64 == 0,
             _ => false,
         };
-        beside || packet.ttl == u8::MAX || self.is_near(packet.src)
+        beside || self.is_near(src)
     }
 }

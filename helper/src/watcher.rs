@@ -6,9 +6,9 @@ use wallwatch_dbus::Verdict;
 
 use crate::{
     alert::{Change, Incidents},
-    detect::{self, Class, Scan, classify},
+    detect::{self, Class, Probe, Scan, Trace, classify, classify_flow},
     event::{Event, Feed, Interface, Prefix, Timestamp},
-    flow::Flow,
+    flow::{Flow, FlowRing, Stage},
     neighbourhood::Neighbourhood,
     packet::{IpOptions, Packet, Protocol, Tcp, TcpFlags, Transport},
 };
@@ -17,6 +17,7 @@ use crate::{
 #[derive(Debug)]
 pub struct Watcher {
     neighbourhood: Neighbourhood,
+    flows: FlowRing,
     scan: Scan,
     incidents: Incidents,
 }
@@ -28,6 +29,7 @@ impl Watcher {
         // The number of the first change is the time of the start to the microsecond, which no stranger knows.
         Self {
             neighbourhood,
+            flows: FlowRing::new(next_seq),
             scan: Scan::new(config, next_seq),
             incidents: Incidents::new(config, next_seq),
         }
@@ -41,14 +43,11 @@ impl Watcher {
     /// Looks at one event of a packet that came to this machine; what this machine sends is no event. Says whether the packet
     /// may belong to an attack.
     pub fn observe(&mut self, event: &Event, changes: &mut Vec<Change>) -> bool {
-        if self.incidents.due().is_some_and(|due| due <= event.time) {
-            self.incidents.tick(event.time, changes);
-        }
-        let Class::Probe(probe) = classify(event, &self.neighbourhood) else {
+        self.tick_before(event.time, changes);
+        let Class::Probe(probe) = classify(event, &self.neighbourhood, &self.flows) else {
             return false;
         };
-        let sighting = self.scan.observe(event, &probe, &self.neighbourhood);
-        self.incidents.observe(event, &probe, &sighting, changes);
+        self.weigh(&Trace::from(event), &probe, changes);
         true
     }
 
@@ -57,9 +56,36 @@ impl Watcher {
         _ = (self, event);
     }
 
-    /// Takes in that a flow began or ended.
-    pub const fn flow(&mut self, flow: &Flow) {
-        _ = (self, flow);
+    /// Looks at a flow that began, of whose first packet nobody else has told: who begins many with different ports of this
+    /// machine attacks, though every rule let him pass. Says whether the flow may belong to an attack.
+    pub fn observe_flow(&mut self, flow: &Flow, changes: &mut Vec<Change>) -> bool {
+        self.tick_before(flow.time, changes);
+        if flow.stage != Stage::Began {
+            return false;
+        }
+        let Class::Probe(probe) = classify_flow(flow, &self.neighbourhood, &self.flows) else {
+            return false;
+        };
+        self.weigh(&Trace::from(flow), &probe, changes);
+        true
+    }
+
+    /// Remembers what began, stands or ended, so that what comes of it late is known. To be called behind
+    /// [`Self::observe_flow`].
+    pub fn remember_flow(&mut self, flow: &Flow) {
+        let direction = flow.direction(&self.neighbourhood);
+        self.flows.take(flow, direction);
+    }
+
+    fn weigh(&mut self, trace: &Trace, probe: &Probe, changes: &mut Vec<Change>) {
+        let sighting = self.scan.observe(trace, probe, &self.neighbourhood);
+        self.incidents.observe(trace, probe, &sighting, changes);
+    }
+
+    fn tick_before(&mut self, time: Timestamp, changes: &mut Vec<Change>) {
+        if self.incidents.due().is_some_and(|due| due <= time) {
+            self.incidents.tick(time, changes);
+        }
     }
 
     /// Does what time alone asks for: holds back no update longer than due, closes what is over.
@@ -75,7 +101,7 @@ impl Watcher {
 
     /// Raises a test alert and says which incident it is; `None` where too many are open.
     pub fn test_alert(&mut self, now: Timestamp, changes: &mut Vec<Change>) -> Option<u64> {
-        self.incidents.test(&test_event(now), changes)
+        self.incidents.test(&Trace::from(&test_event(now)), changes)
     }
 
     /// How many incidents are open.
@@ -134,7 +160,10 @@ mod tests {
     use wallwatch_dbus::Alert;
 
     use super::*;
-    use crate::alert::{MAX_OPEN, MAX_TESTS, UPDATE_INTERVAL};
+    use crate::{
+        alert::{MAX_OPEN, MAX_TESTS, UPDATE_INTERVAL},
+        flow::{Ends, TcpState, Tuple},
+    };
 
     const START: Timestamp = Timestamp(1_800_000_000_000_000);
     const MINUTE: i64 = 60 * Timestamp::SECOND;
@@ -191,6 +220,115 @@ mod tests {
             };
             alert.clone()
         }
+    }
+
+    /// A connection from `src` that every rule let pass.
+    fn accepted(time: Timestamp, src: &str, dport: u16) -> Flow {
+        let ends = |sport, dport| Ends::Ports { sport, dport };
+        let original = Tuple {
+            src: src.parse().unwrap(),
+            dst: "198.51.100.1".parse().unwrap(),
+            protocol: Protocol::TCP,
+            ends: ends(40000, dport),
+        };
+        Flow {
+            time,
+            stage: Stage::Began,
+            id: Some(1),
+            original,
+            reply: Tuple {
+                src: original.dst,
+                dst: original.src,
+                protocol: Protocol::TCP,
+                ends: ends(dport, 40000),
+            },
+            answered: false,
+            assured: false,
+            tcp: Some(TcpState::SYN_SENT),
+            mark: 0,
+            began: None,
+            sent: None,
+            received: None,
+        }
+    }
+
+    #[test]
+    fn a_scan_of_ports_that_every_rule_lets_pass_is_found_by_its_flows() {
+        let mut scene = Scene::new();
+        scene.watcher.set_neighbourhood(Neighbourhood {
+            addresses: vec!["198.51.100.1".parse().unwrap()],
+            ..Neighbourhood::default()
+        });
+        let mut raised = Vec::new();
+        for dport in 1..=12 {
+            let flow = accepted(START, "203.0.113.9", dport);
+            assert!(scene.watcher.observe_flow(&flow, &mut scene.changes));
+            scene.watcher.remember_flow(&flow);
+            raised.extend(scene.told());
+        }
+        let [Change::Raised(alert)] = raised.as_slice() else {
+            panic!("{raised:?}")
+        };
+        assert_eq!(
+            (alert.kind.as_str(), alert.feed.as_str(), alert.trusted),
+            ("tcp-connect-scan", "conntrack", true)
+        );
+        assert_eq!(
+            (alert.verdict.as_str(), alert.ports.as_str(), alert.packets),
+            ("passed", "1-12", 12)
+        );
+        assert_eq!(alert.tags, ["accepted"]);
+        assert_eq!(alert.targets, ["198.51.100.1"]);
+    }
+
+    #[test]
+    fn one_who_uses_what_is_open_is_no_attacker() {
+        let mut scene = Scene::new();
+        scene.watcher.set_neighbourhood(Neighbourhood {
+            addresses: vec!["198.51.100.1".parse().unwrap()],
+            ..Neighbourhood::default()
+        });
+        for n in 0..1000 {
+            for dport in [22, 80, 443] {
+                let flow = accepted(START.plus(n), "203.0.113.9", dport);
+                scene.watcher.observe_flow(&flow, &mut scene.changes);
+            }
+        }
+        assert_eq!(scene.told(), []);
+    }
+
+    #[test]
+    fn late_packets_of_flows_of_ours_are_no_attack_and_are_one_where_nobody_told_of_the_flows() {
+        let late = |scene: &mut Scene| {
+            let told: Vec<_> = (0..40)
+                .flat_map(|n| {
+                    let mut event = test_event(START);
+                    event.packet.src = "203.0.113.9".parse().unwrap();
+                    if let Transport::Tcp(tcp) = &mut event.packet.transport {
+                        (tcp.sport, tcp.dport) = (40000, 1000 + n);
+                        tcp.flags = TcpFlags::ACK.with(TcpFlags::FIN);
+                    }
+                    scene.watcher.observe(&event, &mut scene.changes);
+                    scene.told()
+                })
+                .collect();
+            told.len()
+        };
+        let mut blind = Scene::new();
+        assert_eq!(late(&mut blind), 1);
+        let mut scene = Scene::new();
+        scene.watcher.set_neighbourhood(Neighbourhood {
+            addresses: vec!["198.51.100.1".parse().unwrap()],
+            ..Neighbourhood::default()
+        });
+        for n in 0..40 {
+            let mut flow = accepted(START, "203.0.113.9", 1000 + n);
+            std::mem::swap(&mut flow.original, &mut flow.reply);
+            scene.watcher.remember_flow(&flow);
+            flow.stage = Stage::Ended;
+            scene.watcher.remember_flow(&flow);
+        }
+        assert_eq!(late(&mut scene), 0);
     }
 
     #[test]

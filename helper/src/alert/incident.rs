@@ -7,8 +7,8 @@ use wallwatch_dbus::{Alert, Family, Kind, MAX_LISTED_SOURCES, Severity, Verdict}
 
 use super::ports::PortSet;
 use crate::{
-    detect::{Config, Nature, Probe, Sighting, Tally, Tool, Track, tally},
-    event::{Event, Feed, Interface, Timestamp},
+    detect::{Config, Nature, Probe, Sighting, Tally, Tool, Trace, Track, tally},
+    event::{Feed, Interface, Timestamp},
     packet::Protocol,
 };
 
@@ -80,12 +80,12 @@ impl Incident {
     /// An incident whose alarm this event gave; the track tells what came before.
     pub(super) fn new(
         id: u64,
-        event: &Event,
+        trace: &Trace,
         probe: &Probe,
         sighting: &Sighting<'_>,
         config: &Config,
     ) -> Self {
-        let mut incident = Self::empty(id, probe.kind, event);
+        let mut incident = Self::empty(id, probe.kind, trace);
         if let Some(track) = sighting.track {
             incident.take_track(track);
         }
@@ -94,7 +94,7 @@ impl Incident {
         }
         let packets = incident.packets;
         let tally = incident.tally.clone();
-        incident.add(event, probe, config);
+        incident.add(trace, probe, config);
         // The track had counted this packet already.
         if sighting.track.is_some() {
             (incident.packets, incident.tally) = (packets, tally);
@@ -104,48 +104,48 @@ impl Incident {
         incident
     }
 
-    fn empty(id: u64, kind: Kind, event: &Event) -> Self {
+    fn empty(id: u64, kind: Kind, trace: &Trace) -> Self {
         Self {
             id,
             family: kind.family(),
             severity: Severity::Low,
             stage: Stage::First,
             closed: false,
-            first_seen: event.time,
-            last_seen: event.time,
-            raised_at: event.time,
-            open_since: event.time,
+            first_seen: trace.time,
+            last_seen: trace.time,
+            raised_at: trace.time,
+            open_since: trace.time,
             packets_before: 0,
             sources: Vec::new(),
             targets: Vec::new(),
             ports: PortSet::default(),
             protocols: ArrayVec::new(),
             asked: PortSet::default(),
-            interface: event.interface,
-            verdict: event.verdict,
+            interface: trace.interface,
+            verdict: trace.verdict,
             packets: 0,
             packets_to_alert: 0,
             tool: None,
             tally: Tally::new(),
             alarm: kind,
             traits: ArrayVec::new(),
-            sport: event.packet.sport(),
+            sport: trace.sport,
             sport_packets: 0,
-            feed: event.feed,
+            feed: trace.feed,
             trusted: true,
         }
     }
 
     /// The incident that a test alert shows: three ports, probed from an address that documentation is written with.
-    pub(super) fn test(id: u64, event: &Event) -> Self {
-        let mut incident = Self::empty(id, Kind::Test, event);
+    pub(super) fn test(id: u64, trace: &Trace) -> Self {
+        let mut incident = Self::empty(id, Kind::Test, trace);
         incident.stage = Stage::Test;
         incident.packets = 1;
         incident.packets_to_alert = 1;
-        incident.sources.push(event.packet.src);
-        incident.targets.push(event.packet.dst);
-        incident.protocols.push(event.packet.protocol);
-        event.packet.dport().map(|port| incident.ports.insert(port));
+        incident.sources.push(trace.src);
+        incident.targets.push(trace.dst);
+        incident.protocols.push(trace.protocol);
+        trace.dport.map(|port| incident.ports.insert(port));
         tally(&mut incident.tally, Kind::Test, 1.0);
         incident
     }
@@ -172,35 +172,34 @@ impl Incident {
     }
 
     /// Takes one more packet in.
-    pub(super) fn add(&mut self, event: &Event, probe: &Probe, config: &Config) {
-        let packet = &event.packet;
+    pub(super) fn add(&mut self, trace: &Trace, probe: &Probe, config: &Config) {
         self.packets += 1;
-        self.last_seen = self.last_seen.max(event.time);
-        self.first_seen = self.first_seen.min(event.time);
-        remember(&mut self.sources, packet.src, MAX_LISTED_SOURCES);
+        self.last_seen = self.last_seen.max(trace.time);
+        self.first_seen = self.first_seen.min(trace.time);
+        remember(&mut self.sources, trace.src, MAX_LISTED_SOURCES);
         // A late answer of somebody who also attacks is counted, but tells nothing of the attack.
         if probe.nature == Nature::ReplyLike && !self.tally.is_empty() {
             return;
         }
-        remember(&mut self.targets, packet.dst, MAX_LISTED_TARGETS);
-        if let Some(port) = packet.dport() {
+        remember(&mut self.targets, trace.dst, MAX_LISTED_TARGETS);
+        if let Some(port) = trace.dport {
             self.ports.insert(port);
         } else {
             self.asked
                 .insert(u16::try_from(probe.unit & 0xffff).unwrap_or(0));
         }
-        if !self.protocols.is_full() && !self.protocols.contains(&packet.protocol) {
-            self.protocols.push(packet.protocol);
+        if !self.protocols.is_full() && !self.protocols.contains(&trace.protocol) {
+            self.protocols.push(trace.protocol);
         }
-        self.verdict = self.verdict.and(event.verdict);
-        self.trusted &= event.trusted;
+        self.verdict = self.verdict.and(trace.verdict);
+        self.trusted &= trace.trusted;
         self.tool = self.tool.or(probe.tool);
-        self.bear("accepted", event.verdict == Verdict::Passed);
-        self.bear("fragmented", packet.fragment.is_some());
+        self.bear("accepted", trace.verdict == Verdict::Passed);
+        self.bear("fragmented", trace.fragmented);
         if probe.nature != Nature::ReplyLike {
             tally(&mut self.tally, probe.kind, probe.weight);
         }
-        if self.sport == packet.sport() {
+        if self.sport == trace.sport {
             self.sport_packets += 1;
         } else {
             self.sport = None;

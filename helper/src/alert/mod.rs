@@ -13,8 +13,8 @@ use wallwatch_dbus::{Alert, Family};
 use self::incident::{Incident, MAX_HOLD, Stage};
 pub use self::ports::{MAX_PORTS_TEXT, PortSet};
 use crate::{
-    detect::{Config, Nature, Origin, Probe, Sighting},
-    event::{Event, Timestamp},
+    detect::{Config, Nature, Origin, Probe, Sighting, Trace},
+    event::Timestamp,
 };
 
 /// Updates of one incident are at least so far apart: half a second.
@@ -127,22 +127,22 @@ impl Incidents {
     /// Takes in what detection thinks of one packet.
     pub fn observe(
         &mut self,
-        event: &Event,
+        trace: &Trace,
         probe: &Probe,
         sighting: &Sighting<'_>,
         changes: &mut Vec<Change>,
     ) {
-        let key = (Origin::of(event.packet.src), probe.kind.family(), 0);
+        let key = (Origin::of(trace.src), probe.kind.family(), 0);
         if let Some(open) = self.open.get_mut(&key) {
-            open.incident.add(event, probe, &self.config);
-            let since_told = event.time.since(open.told_at);
+            open.incident.add(trace, probe, &self.config);
+            let since_told = trace.time.since(open.told_at);
             if (0..UPDATE_INTERVAL).contains(&since_told) {
                 if !open.untold {
                     open.untold = true;
                     self.due = Some(earlier(self.due, open.due()));
                 }
             } else {
-                open.told_at = event.time;
+                open.told_at = trace.time;
                 open.untold = false;
                 changes.push(Change::Updated(numbered(
                     &mut self.next_seq,
@@ -152,10 +152,10 @@ impl Incidents {
             return;
         }
         // Who attacked lately is believed at the first probe.
-        let again = probe.nature != Nature::ReplyLike && self.reopen(key, event, probe, changes);
+        let again = probe.nature != Nature::ReplyLike && self.reopen(key, trace, probe, changes);
         if sighting.alarm && !again {
-            let incident = Incident::new(self.next_id, event, probe, sighting, &self.config);
-            self.raise(key, incident, event.time, changes);
+            let incident = Incident::new(self.next_id, trace, probe, sighting, &self.config);
+            self.raise(key, incident, trace.time, changes);
         }
     }
 
@@ -163,20 +163,20 @@ impl Incidents {
     fn reopen(
         &mut self,
         key: Key,
-        event: &Event,
+        trace: &Trace,
         probe: &Probe,
         changes: &mut Vec<Change>,
     ) -> bool {
         let known = self.remembered.remove(&key);
         let Some(mut incident) =
-            known.filter(|old| event.time.since(old.last_seen) < REOPEN_WITHIN)
+            known.filter(|old| trace.time.since(old.last_seen) < REOPEN_WITHIN)
         else {
             return false;
         };
-        incident.begin_again(event.time);
-        incident.add(event, probe, &self.config);
+        incident.begin_again(trace.time);
+        incident.add(trace, probe, &self.config);
         changes.push(Change::Updated(numbered(&mut self.next_seq, &incident)));
-        self.insert(key, incident, event.time, changes);
+        self.insert(key, incident, trace.time, changes);
         true
     }
 
@@ -188,14 +188,14 @@ impl Incidents {
     }
 
     /// Raises a test alert about an invented packet and says which incident it is; `None` where too many are open.
-    pub fn test(&mut self, event: &Event, changes: &mut Vec<Change>) -> Option<u64> {
+    pub fn test(&mut self, trace: &Trace, changes: &mut Vec<Change>) -> Option<u64> {
         let is_test = |open: &&Open| open.incident.stage == Stage::Test;
         if self.open.values().filter(is_test).count() >= MAX_TESTS {
             return None;
         }
         let id = self.next_id;
-        let key = (Origin::of(event.packet.src), Family::Other, id);
-        self.raise(key, Incident::test(id, event), event.time, changes);
+        let key = (Origin::of(trace.src), Family::Other, id);
+        self.raise(key, Incident::test(id, trace), trace.time, changes);
         Some(id)
     }
 

@@ -5,10 +5,13 @@ use wallwatch_dbus::{Kind, Verdict};
 use super::{fingerprint, forged, icmp, tcp, tool, tool::Tool, udp};
 use crate::{
     event::Event,
+    flow::{FlowRing, Relation},
     neighbourhood::Neighbourhood,
     packet::{Packet, Protocol, Transport},
 };
 
+/// What looks like the late end of something of ours weighs so little.
+pub(super) const REPLY: f32 = 0.02;
 /// The trait of a known tool makes a probe so much heavier.
 const TOOL_FACTOR: f32 = 1.4;
 /// What the firewall let pass weighs less: most of it was meant to come.
@@ -34,6 +37,8 @@ pub enum Harmless {
     Upkeep,
     /// It ends or answers something.
     Answer,
+    /// It belongs to a flow that this machine began or accepted.
+    Flow,
     /// It is a later fragment, of which the first was looked at.
     Fragment,
 }
@@ -87,9 +92,9 @@ pub enum Class {
     Probe(Probe),
 }
 
-/// Says what an event's packet is for.
+/// Says what an event's packet is for, where these flows are known.
 #[must_use]
-pub fn classify(event: &Event, neighbourhood: &Neighbourhood) -> Class {
+pub fn classify(event: &Event, neighbourhood: &Neighbourhood, flows: &FlowRing) -> Class {
     let packet = &event.packet;
     if let Some(probe) = forged::judge(event) {
         return Class::Probe(probe);
@@ -108,6 +113,10 @@ pub fn classify(event: &Event, neighbourhood: &Neighbourhood) -> Class {
     if let Some(probe) = fingerprint::judge(packet) {
         return Class::Probe(probe);
     }
+    let relation = flows.relation(packet, event.time, neighbourhood);
+    if relation.is_some_and(is_of_flow) {
+        return Class::Harmless(Harmless::Flow);
+    }
     let judged = match &packet.transport {
         Transport::Tcp(header) => tcp::judge(packet, header, neighbourhood),
         Transport::Udp(header) => udp::judge(packet, header, neighbourhood),
@@ -119,8 +128,37 @@ pub fn classify(event: &Event, neighbourhood: &Neighbourhood) -> Class {
         Transport::Ipsec { .. } | Transport::Other => bare_protocol(packet),
     };
     match judged {
-        Ok(probe) => Class::Probe(adjusted(probe, event, neighbourhood)),
+        Ok(probe) => {
+            let tool = tool::tool_of(packet);
+            // What a tool sends is no answer, whoever was asked before.
+            let probe = match relation {
+                Some(relation) if tool.is_none() => likened(probe, relation),
+                _ => Probe { tool, ..probe },
+            };
+            let near = neighbourhood.is_near(packet.src);
+            Class::Probe(weighed(probe, packet.dport(), near, event.verdict))
+        }
         Err(harmless) => Class::Harmless(harmless),
+    }
+}
+
+/// Does what has this relation belong to a flow, and not merely look as if?
+pub(super) const fn is_of_flow(relation: Relation) -> bool {
+    match relation {
+        Relation::Ours { .. } | Relation::Accepted { .. } => true,
+        Relation::Contacted { .. } => false,
+    }
+}
+
+/// The probe of somebody who may well answer: it is taken for an answer, and only very many are an attack.
+pub(super) fn likened(probe: Probe, relation: Relation) -> Probe {
+    match relation {
+        Relation::Contacted { .. } if probe.nature != Nature::Impossible => Probe {
+            weight: probe.weight.min(REPLY),
+            nature: Nature::ReplyLike,
+            ..probe
+        },
+        _ => probe,
     }
 }
 
@@ -148,22 +186,19 @@ fn bare_protocol(packet: &Packet) -> Result<Probe, Harmless> {
 }
 
 /// The probe weighed once more by who sent it and what became of it.
-fn adjusted(mut probe: Probe, event: &Event, neighbourhood: &Neighbourhood) -> Probe {
+pub(super) fn weighed(mut probe: Probe, dport: Option<u16>, near: bool, verdict: Verdict) -> Probe {
     if probe.nature == Nature::ReplyLike {
-        return probe;
+        return Probe {
+            tool: None,
+            ..probe
+        };
     }
-    probe.tool = tool::tool_of(&event.packet);
     if probe.tool.is_some() {
         probe.weight *= TOOL_FACTOR;
-    } else if event
-        .packet
-        .dport()
-        .is_some_and(|dport| NEIGHBOUR_PORTS.contains(&dport))
-        && neighbourhood.is_near(event.packet.src)
-    {
+    } else if near && dport.is_some_and(|dport| NEIGHBOUR_PORTS.contains(&dport)) {
         probe.weight *= NEIGHBOUR_FACTOR;
     }
-    if event.verdict == Verdict::Passed {
+    if verdict == Verdict::Passed {
         probe.weight *= PASSED_FACTOR;
     }
     probe
@@ -195,13 +230,18 @@ mod tests {
     /// What a stranger's TCP segment is for.
     fn tcp(sport: u16, dport: u16, flags: &str) -> Class {
         let rest = format!("PROTO=TCP SPT={sport} DPT={dport} WINDOW=4000 RES=0x00 {flags}URGP=0 ");
-        classify(&event("203.0.113.9", &rest), &Neighbourhood::default())
+        classify(
+            &event("203.0.113.9", &rest),
+            &Neighbourhood::default(),
+            &FlowRing::none(),
+        )
     }
 
     fn udp(src: &str, sport: u16, dport: u16) -> Class {
         classify(
             &event(src, &format!("PROTO=UDP SPT={sport} DPT={dport} LEN=20 ")),
             &Neighbourhood::default(),
+            &FlowRing::none(),
         )
     }
 
@@ -308,7 +348,7 @@ mod tests {
         let mut to_group = event("192.168.1.20", "PROTO=UDP SPT=5353 DPT=5353 LEN=20 ");
         to_group.group = true;
         assert_eq!(
-            classify(&to_group, &Neighbourhood::default()),
+            classify(&to_group, &Neighbourhood::default(), &FlowRing::none()),
             Class::Harmless(Harmless::Group)
         );
         let mut syn = event(
@@ -317,7 +357,7 @@ mod tests {
         );
         syn.group = true;
         assert!(matches!(
-            classify(&syn, &Neighbourhood::default()),
+            classify(&syn, &Neighbourhood::default(), &FlowRing::none()),
             Class::Probe(_)
         ));
     }
@@ -339,7 +379,7 @@ mod tests {
             let mut event = event(src, rest);
             event.interface = bounded(interface);
             assert_eq!(
-                classify(&event, &own),
+                classify(&event, &own, &FlowRing::none()),
                 Class::Harmless(Harmless::Own),
                 "{src} by {interface:?}"
             );
@@ -362,7 +402,11 @@ mod tests {
             let mut event = event(src, rest);
             event.interface = bounded(interface);
             assert_eq!(
-                kind_and_nature(classify(&event, &Neighbourhood::default())),
+                kind_and_nature(classify(
+                    &event,
+                    &Neighbourhood::default(),
+                    &FlowRing::none()
+                )),
                 Ok((kind, Nature::Impossible)),
                 "{src} by {interface:?}"
             );
@@ -382,6 +426,7 @@ mod tests {
             kind_and_nature(classify(
                 &event("203.0.113.9", &rest),
                 &Neighbourhood::default(),
+                &FlowRing::none(),
             ))
         };
         for (kind, reading) in [
@@ -402,8 +447,18 @@ mod tests {
             "203.0.113.9",
             "PROTO=TCP SPT=50000 DPT=22 WINDOW=4000 RES=0x00 SYN URGP=0 ",
         );
-        let dropped = weight(classify(&passed, &Neighbourhood::default()));
+        let dropped = weight(classify(
+            &passed,
+            &Neighbourhood::default(),
+            &FlowRing::none(),
+        ));
         passed.verdict = Verdict::Passed;
-        assert!(weight(classify(&passed, &Neighbourhood::default())) < dropped / 2.0);
+        assert!(
+            weight(classify(
+                &passed,
+                &Neighbourhood::default(),
+                &FlowRing::none()
+            )) < dropped / 2.0
+        );
     }
 }

@@ -1,12 +1,14 @@
 //! From events to attacks: what kind of packet it is, how much it weighs, and when the sum is an attack.
 //!
 //! [`classify`] looks at one event and says what it is for: nothing to fear ([`Harmless`]), or a [`Probe`] of a kind and a
-//! weight, where the traits of known tools ([`Tool`]) add and signs of an answer take away. [`Scan`] keeps decaying scores
-//! for each [`Origin`] and family, in tables of fixed size, and gives a [`Sighting`] that says whether the sum is an attack.
+//! weight, where the traits of known tools ([`Tool`]) add and signs of an answer take away; [`classify_flow`] does so for a
+//! flow of which no packet was told. [`Scan`] takes the [`Trace`] of either, keeps decaying scores for each [`Origin`] and
+//! family, in tables of fixed size, and gives a [`Sighting`] that says whether the sum is an attack.
 
 mod class;
 mod config;
 mod fingerprint;
+mod flow;
 mod forged;
 mod icmp;
 mod origin;
@@ -14,6 +16,7 @@ mod scan;
 mod sets;
 mod tcp;
 mod tool;
+mod trace;
 mod track;
 mod udp;
 
@@ -23,11 +26,13 @@ pub use config::{
     Config, DEFAULT_FAST_HALF_LIFE, DEFAULT_HIGH_PORTS, DEFAULT_MEDIUM_PORTS,
     DEFAULT_SLOW_HALF_LIFE, DEFAULT_THRESHOLD,
 };
+pub use flow::classify_flow;
 pub use origin::Origin;
 pub(crate) use origin::{address_halves, folded};
 pub use scan::{Scan, Sighting};
 pub(crate) use sets::Sets;
 pub use tool::Tool;
+pub use trace::Trace;
 pub(crate) use track::tally;
 pub use track::{MAX_FIRST_PORTS, Tally, Track};
 pub(crate) use udp::is_peer_port;

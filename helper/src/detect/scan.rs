@@ -7,12 +7,10 @@ use super::{
     class::{Nature, Probe},
     origin,
     sets::Sets,
+    trace::Trace,
     track::{Mark, Sample, Track},
 };
-use crate::{
-    event::{Event, Timestamp},
-    neighbourhood::Neighbourhood,
-};
+use crate::{event::Timestamp, neighbourhood::Neighbourhood};
 
 /// Sets of eight of origins that asked for one thing: 16,384 places of 104 bytes, made when touched.
 const PROBATION_SETS: usize = 2048;
@@ -63,20 +61,20 @@ impl Scan {
     /// Takes one probe in.
     pub fn observe(
         &mut self,
-        event: &Event,
+        trace: &Trace,
         probe: &Probe,
         neighbourhood: &Neighbourhood,
     ) -> Sighting<'_> {
         let family: Family = probe.kind.family();
-        let tag = Origin::of(event.packet.src).tag(family, self.seed);
+        let tag = Origin::of(trace.src).tag(family, self.seed);
         let sample = Sample {
-            time: event.time,
-            mark: origin::unit_mark(event.packet.dst, event.packet.protocol.0, probe.unit),
+            time: trace.time,
+            mark: origin::unit_mark(trace.dst, trace.protocol.0, probe.unit),
             packets: 1,
-            port: event.packet.dport(),
-            target: event.packet.dst,
-            verdict: event.verdict,
-            trusted: event.trusted,
+            port: trace.dport,
+            target: trace.dst,
+            verdict: trace.verdict,
+            trusted: trace.trusted,
         };
         // Two look-ups instead of one: a reference that is returned must not be held over the insertion.
         if self.tracks.get(tag).is_none() && !self.promote(tag, probe, sample) {
@@ -87,7 +85,7 @@ impl Scan {
         };
         let new_unit = track.add(probe, &sample, &self.config);
         let mark = if new_unit {
-            track.mark(probe, neighbourhood.is_near(event.packet.src), &self.config)
+            track.mark(probe, neighbourhood.is_near(trace.src), &self.config)
         } else {
             Mark::Below
         };

@@ -3,7 +3,7 @@
 use wallwatch_dbus::Kind;
 
 use super::{
-    class::{Harmless, Nature, Probe},
+    class::{Harmless, Nature, Probe, REPLY},
     udp::is_peer_port,
 };
 use crate::{
@@ -13,8 +13,6 @@ use crate::{
 
 /// A segment that no honest stack sends.
 const IMPOSSIBLE: f32 = 1.7;
-/// A segment that looks like the late end of our own connection.
-const REPLY: f32 = 0.02;
 /// The port that active FTP connects back from (RFC 959 section 3.2).
 const FTP_DATA: u16 = 20;
 /// Below this port stand services; nmap and other scanners send from above it.
@@ -65,17 +63,27 @@ pub(super) fn judge(
 
 /// A SYN alone: nmap's and masscan's own, or a stack's.
 fn opening(packet: &Packet, tcp: &Tcp, neighbourhood: &Neighbourhood) -> (Kind, f32, Nature) {
-    // Active FTP: the server that we asked connects to the port that we named.
-    if tcp.sport == FTP_DATA && tcp.dport >= 1024 {
-        return (Kind::TcpConnectScan, 0.05, Nature::ReplyLike);
+    if is_ftp_data(tcp.sport, tcp.dport) || is_of_a_stack(packet, tcp) {
+        of_stack(tcp.sport, tcp.dport, neighbourhood.is_near(packet.src))
+    } else {
+        (Kind::TcpSynScan, 1.0, Nature::Plain)
     }
-    if !is_of_a_stack(packet, tcp) {
-        return (Kind::TcpSynScan, 1.0, Nature::Plain);
+}
+
+/// Active FTP: the server that we asked connects to the port that we named.
+const fn is_ftp_data(sport: u16, dport: u16) -> bool {
+    sport == FTP_DATA && dport >= 1024
+}
+
+/// The opening of a connection that an operating system's own stack made, as far as is known.
+pub(super) const fn of_stack(sport: u16, dport: u16, near: bool) -> (Kind, f32, Nature) {
+    if is_ftp_data(sport, dport) {
+        (Kind::TcpConnectScan, 0.05, Nature::ReplyLike)
+    } else if is_peer_port(dport) && sport >= 1024 && !near {
+        (Kind::TcpConnectScan, 0.12, Nature::ReplyLike)
+    } else {
+        (Kind::TcpConnectScan, 1.0, Nature::Plain)
     }
-    if is_peer_port(tcp.dport) && tcp.sport >= 1024 && !neighbourhood.is_near(packet.src) {
-        return (Kind::TcpConnectScan, 0.12, Nature::ReplyLike);
-    }
-    (Kind::TcpConnectScan, 1.0, Nature::Plain)
 }
 
 /// Does the SYN look like that of an operating system's own stack? Each of today offers at least window scaling and

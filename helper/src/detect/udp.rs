@@ -4,7 +4,7 @@ use std::{net::IpAddr, ops::RangeInclusive};
 
 use wallwatch_dbus::Kind;
 
-use super::class::{Harmless, Nature, Probe};
+use super::class::{Harmless, Nature, Probe, REPLY};
 use crate::{
     neighbourhood::Neighbourhood,
     packet::{Packet, Udp},
@@ -39,41 +39,51 @@ pub(super) fn judge(
 ) -> Result<Probe, Harmless> {
     let Udp { sport, dport, .. } = *udp;
     let on_link = neighbourhood.is_on_link(packet);
+    let (weight, nature) = judge_ports(packet.src, (sport, dport), on_link, neighbourhood)?;
+    Ok(Probe {
+        unit: dport.into(),
+        ..Probe::new(Kind::UdpScan, weight, nature)
+    })
+}
+
+/// Says by the ports what a datagram is for that somebody sent from this network, or from afar.
+pub(super) fn judge_ports(
+    src: IpAddr,
+    (sport, dport): (u16, u16),
+    on_link: bool,
+    neighbourhood: &Neighbourhood,
+) -> Result<(f32, Nature), Harmless> {
     // A client that has an address asks its server alone, and a DHCPv6 server may answer from any port (RFC 9915 section 7.2).
-    let of_dhcpv6 =
-        dport == 546 && matches!(packet.src, IpAddr::V6(src) if src.is_unicast_link_local());
+    let of_dhcpv6 = dport == 546 && matches!(src, IpAddr::V6(src) if src.is_unicast_link_local());
     if DHCP.contains(&(sport, dport)) || (on_link && DHCP.contains(&(dport, sport))) || of_dhcpv6 {
         return Err(Harmless::Upkeep);
     }
     let service = SERVICES.contains(&sport);
     let near_or_far = |near, far| {
-        if neighbourhood.is_near(packet.src) {
+        if neighbourhood.is_near(src) {
             near
         } else {
             far
         }
     };
-    let (weight, nature) = if sport == dport
-        && (sport == NTP || (on_link && MUTUAL_ON_LINK.contains(&sport)))
-    {
-        (0.4, Nature::Mutual)
-    } else if sport == dport && service && sport < 1024 {
-        (0.4, Nature::Plain)
-    } else if sport == dport && ON_LINK.contains(&sport) && !on_link {
-        // Who asks these from afar looks for services to make floods with.
-        (1.0, Nature::Plain)
-    } else if (service && dport >= 1024) || TRACEROUTE.contains(&dport) {
-        (0.02, Nature::ReplyLike)
-    } else if sport >= 1024 && (neighbourhood.ephemeral.contains(&dport) || is_peer_port(dport)) {
-        // A service whose port nobody knows answers our client, as TFTP's, a game's or a peer's; and peers go on asking.
-        (near_or_far(0.03, 0.12), Nature::ReplyLike)
-    } else {
-        (1.0, Nature::Plain)
-    };
-    Ok(Probe {
-        unit: dport.into(),
-        ..Probe::new(Kind::UdpScan, weight, nature)
-    })
+    Ok(
+        if sport == dport && (sport == NTP || (on_link && MUTUAL_ON_LINK.contains(&sport))) {
+            (0.4, Nature::Mutual)
+        } else if sport == dport && service && sport < 1024 {
+            (0.4, Nature::Plain)
+        } else if sport == dport && ON_LINK.contains(&sport) && !on_link {
+            // Who asks these from afar looks for services to make floods with.
+            (1.0, Nature::Plain)
+        } else if (service && dport >= 1024) || TRACEROUTE.contains(&dport) {
+            (REPLY, Nature::ReplyLike)
+        } else if sport >= 1024 && (neighbourhood.ephemeral.contains(&dport) || is_peer_port(dport))
+        {
+            // A service whose port nobody knows answers our client, as TFTP's, a game's or a peer's; and peers go on asking.
+            (near_or_far(0.03, 0.12), Nature::ReplyLike)
+        } else {
+            (1.0, Nature::Plain)
+        },
+    )
 }
 
 #[cfg(test)]

@@ -114,7 +114,7 @@ fn datagram(case: &Case<'_>, udp: &Udp) -> Explanation {
 }
 
 /// What a datagram from a well-known port looks like.
-const fn answer_from(sport: u16) -> Option<(Noise, &'static str)> {
+pub(super) const fn answer_from(sport: u16) -> Option<(Noise, &'static str)> {
     Some(match sport {
         53 | 853 => (
             Noise::LateDns,

@@ -7,6 +7,7 @@
 
 mod class;
 mod fields;
+mod flow;
 mod group;
 mod icmp;
 mod late;
@@ -28,6 +29,7 @@ use crate::{
     decode::{Body, Report},
     detect::{self, Harmless, Nature},
     event::Timestamp,
+    flow::FlowRing,
     neighbourhood::Neighbourhood,
     packet::{Packet, Protocol, Transport},
 };
@@ -83,11 +85,29 @@ impl Explanation {
 /// Says what a report tells of.
 #[must_use]
 pub fn explain(report: &Report, neighbourhood: &Neighbourhood) -> Explanation {
+    explain_beside(
+        report,
+        Timestamp::default(),
+        neighbourhood,
+        &FlowRing::none(),
+    )
+}
+
+/// Says what a report of a time tells of, where these flows are known.
+#[must_use]
+pub fn explain_beside(
+    report: &Report,
+    time: Timestamp,
+    neighbourhood: &Neighbourhood,
+    flows: &FlowRing,
+) -> Explanation {
     match &report.body {
         Body::Packet(packet) => Case {
             report,
             packet,
+            time,
             neighbourhood,
+            flows,
         }
         .explain(),
         Body::Arp(arp) => link::arp(arp),
@@ -101,20 +121,34 @@ pub fn explain(report: &Report, neighbourhood: &Neighbourhood) -> Explanation {
 struct Case<'a> {
     report: &'a Report,
     packet: &'a Packet,
+    time: Timestamp,
     neighbourhood: &'a Neighbourhood,
+    flows: &'a FlowRing,
 }
 
 impl Case<'_> {
     fn explain(&self) -> Explanation {
-        let Some(event) = self.report.clone().into_event(Timestamp::default()) else {
+        let Some(event) = self.report.clone().into_event(self.time) else {
             return self.own();
         };
-        match detect::classify(&event, self.neighbourhood) {
-            detect::Class::Harmless(harmless) => self.harmless(harmless),
+        let relation = || {
+            self.flows
+                .relation(self.packet, self.time, self.neighbourhood)
+        };
+        match detect::classify(&event, self.neighbourhood, self.flows) {
+            detect::Class::Harmless(harmless) => relation()
+                .filter(|_| harmless == Harmless::Flow)
+                .map_or_else(
+                    || self.harmless(harmless),
+                    |relation| flow::explain(self, relation),
+                ),
             detect::Class::Probe(probe) if probe.nature == Nature::Impossible => {
                 probe::explain(self, &probe)
             }
             detect::Class::Probe(probe) if probe.nature != Nature::Plain => {
+                if let Some(relation) = relation().filter(|_| probe.nature == Nature::ReplyLike) {
+                    return flow::explain(self, relation);
+                }
                 let late = late::answer(self);
                 if self.is_from_container() && late::is_a_guess(late.class) {
                     self.container()

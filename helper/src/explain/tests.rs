@@ -43,6 +43,8 @@ fn a_probe_is_told_to_be_stopped_only_where_the_line_says_so() {
         let case = Case {
             report: &report,
             packet: report.packet().unwrap(),
+            time: Timestamp(0),
+            flows: &FlowRing::none(),
             neighbourhood: &Neighbourhood::default(),
         };
         for kind in Kind::ALL {

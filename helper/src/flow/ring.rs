@@ -78,6 +78,8 @@ struct Contact {
 pub struct FlowRing {
     /// Makes places in the tables unforeseeable.
     seed: u64,
+    /// Has it ever been told of a flow?
+    told: bool,
     ours: Sets<Memory>,
     accepted: Sets<Memory>,
     contacts: Sets<Contact>,
@@ -89,6 +91,7 @@ impl FlowRing {
     pub fn new(seed: u64) -> Self {
         Self {
             seed,
+            told: false,
             ours: Sets::new(SETS),
             accepted: Sets::new(SETS),
             contacts: Sets::new(SETS),
@@ -100,6 +103,7 @@ impl FlowRing {
     pub fn none() -> Self {
         Self {
             seed: 0,
+            told: false,
             ours: Sets::new(1),
             accepted: Sets::new(1),
             contacts: Sets::new(1),
@@ -108,6 +112,7 @@ impl FlowRing {
 
     /// Takes in what is told of a flow, whose direction is this.
     pub fn take(&mut self, flow: &Flow, direction: Direction) {
+        self.told = true;
         match direction {
             Direction::Outbound => self.take_ours(flow),
             Direction::Inbound => self.take_accepted(flow),
@@ -198,6 +203,9 @@ impl FlowRing {
         now: Timestamp,
         neighbourhood: &Neighbourhood,
     ) -> Option<Relation> {
+        if !self.told {
+            return None;
+        }
         let tag = self.tag(ends);
         let known = |table: &Sets<Memory>| table.find(tag).and_then(|flow| flow.ended_before(now));
         if let Some(ended) = known(&self.ours) {

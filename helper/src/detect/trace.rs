@@ -1,0 +1,77 @@
+//! What detection keeps of what came in, be it a packet or a flow of which no packet was told.
+
+use std::net::IpAddr;
+
+use wallwatch_dbus::Verdict;
+
+use crate::{
+    event::{Event, Feed, Interface, Timestamp},
+    flow::Flow,
+    packet::Protocol,
+};
+
+/// Who asked for what, when, and what became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trace {
+    /// When it came.
+    pub time: Timestamp,
+    /// Source address.
+    pub src: IpAddr,
+    /// Destination address.
+    pub dst: IpAddr,
+    /// Protocol.
+    pub protocol: Protocol,
+    /// Source port.
+    pub sport: Option<u16>,
+    /// Destination port.
+    pub dport: Option<u16>,
+    /// Was it a fragment?
+    pub fragmented: bool,
+    /// What the firewall did with it.
+    pub verdict: Verdict,
+    /// Who told.
+    pub feed: Feed,
+    /// Could only the kernel have told this?
+    pub trusted: bool,
+    /// The interface it came in by; empty where not told.
+    pub interface: Interface,
+}
+
+impl From<&Event> for Trace {
+    fn from(event: &Event) -> Self {
+        let packet = &event.packet;
+        Self {
+            time: event.time,
+            src: packet.src,
+            dst: packet.dst,
+            protocol: packet.protocol,
+            sport: packet.sport(),
+            dport: packet.dport(),
+            fragmented: packet.fragment.is_some(),
+            verdict: event.verdict,
+            feed: event.feed,
+            trusted: event.trusted,
+            interface: event.interface,
+        }
+    }
+}
+
+/// A flow's first packet: every rule let it pass, or it were no flow.
+impl From<&Flow> for Trace {
+    fn from(flow: &Flow) -> Self {
+        let original = &flow.original;
+        Self {
+            time: flow.time,
+            src: original.src,
+            dst: original.dst,
+            protocol: original.protocol,
+            sport: original.sport(),
+            dport: original.dport(),
+            fragmented: false,
+            verdict: Verdict::Passed,
+            feed: Feed::Conntrack,
+            trusted: true,
+            interface: Interface::new(),
+        }
+    }
+}
