@@ -111,3 +111,44 @@ pub struct Event {
     /// Was the frame sent to a group (multicast or broadcast), by its link-layer address or its destination?
     pub group: bool,
 }
+
+/// What the own table logs besides the packets for this machine, told by the prefix of the event.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Extra {
+    /// A router says that it is one (RFC 4861 section 4.2).
+    RouterAdvertisement,
+    /// A server gives out an address (RFC 2131, RFC 9915).
+    DhcpReply,
+    /// A ping to everybody, whose answers all go to the sender that it names (CERT CA-1998-01).
+    BroadcastEcho,
+    /// A piece of a packet. Once it is whole, the packet is an event of its own.
+    Fragment,
+}
+
+impl Extra {
+    /// Each with the prefix of the rule in the own table.
+    pub const PREFIXES: [(Self, &'static str); 4] = [
+        (Self::RouterAdvertisement, "ww:ra"),
+        (Self::DhcpReply, "ww:dhcp"),
+        (Self::BroadcastEcho, "ww:smurf"),
+        (Self::Fragment, "ww:frag"),
+    ];
+
+    /// The prefix of the rule that logs these.
+    #[must_use]
+    pub fn of_prefix(prefix: &[u8]) -> Option<(Self, &'static str)> {
+        let is_it = |(_, known): &&(Self, &str)| known.as_bytes() == prefix;
+        Self::PREFIXES.iter().find(is_it).copied()
+    }
+}
+
+impl Event {
+    /// What of the own table's further records this is; `None` for a packet to be looked at like any other.
+    #[must_use]
+    pub fn extra(&self) -> Option<Extra> {
+        if self.feed != Feed::Nflog || self.prefix.is_empty() {
+            return None;
+        }
+        Extra::of_prefix(self.prefix.as_bytes()).map(|(extra, _)| extra)
+    }
+}

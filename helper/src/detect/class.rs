@@ -4,7 +4,7 @@ use wallwatch_dbus::{Kind, Verdict};
 
 use super::{fingerprint, forged, icmp, tcp, tool, tool::Tool, udp};
 use crate::{
-    event::Event,
+    event::{Event, Extra},
     flow::{FlowRing, Relation},
     neighbourhood::Neighbourhood,
     packet::{Packet, Protocol, Transport},
@@ -96,6 +96,9 @@ pub enum Class {
 #[must_use]
 pub fn classify(event: &Event, neighbourhood: &Neighbourhood, flows: &FlowRing) -> Class {
     let packet = &event.packet;
+    if let Some(extra) = event.extra() {
+        return Class::Harmless(beside(extra));
+    }
     if let Some(probe) = forged::judge(event) {
         return Class::Probe(probe);
     }
@@ -162,6 +165,15 @@ pub(super) fn likened(probe: Probe, relation: Relation) -> Probe {
     }
 }
 
+/// What the own table logs besides: by itself each keeps a network running.
+const fn beside(extra: Extra) -> Harmless {
+    match extra {
+        Extra::RouterAdvertisement | Extra::DhcpReply => Harmless::Upkeep,
+        Extra::BroadcastEcho => Harmless::Group,
+        Extra::Fragment => Harmless::Fragment,
+    }
+}
+
 /// A packet of which no more than the protocol is known.
 fn bare_protocol(packet: &Packet) -> Result<Probe, Harmless> {
     // Each packet is a unit of its own, where the ports that would tell are missing.
@@ -209,7 +221,7 @@ mod tests {
     use super::*;
     use crate::{
         decode,
-        event::{Timestamp, bounded},
+        event::{Feed, Timestamp, bounded},
     };
 
     /// The event of a line that goes on behind the addresses.
@@ -410,6 +422,26 @@ mod tests {
                 Ok((kind, Nature::Impossible)),
                 "{src} by {interface:?}"
             );
+        }
+    }
+
+    #[test]
+    fn a_further_record_of_the_own_table_raises_no_alarm() {
+        let mut event = event(
+            "203.0.113.9",
+            "PROTO=TCP SPT=50000 DPT=22 WINDOW=1024 RES=0x00 URGP=0 ",
+        );
+        for (extra, prefix) in Extra::PREFIXES {
+            event.prefix = bounded(prefix);
+            event.feed = Feed::Nflog;
+            assert_eq!(event.extra(), Some(extra));
+            assert!(matches!(
+                classify(&event, &Neighbourhood::default()),
+                Class::Harmless(_)
+            ));
+            // A rule of the user's that logs a line may have any prefix.
+            event.feed = Feed::Kmsg;
+            assert_eq!(event.extra(), None);
         }
     }
 

@@ -225,7 +225,7 @@ mod tests {
         assert!(line.ends_with('\n'));
         assert_eq!(line.matches("table ").count(), 1);
         assert!(line.contains("table inet wallwatch { flags owner; "));
-        assert_eq!(line.matches("group 5371").count(), 4);
+        assert_eq!(line.matches("group 5371").count(), 8);
         assert!(!line.contains('@') || line.contains("@loud4"));
         assert!(!line.contains(['#', '\t']));
         assert!(!line.contains("@GROUP@") && !line.contains("@OWNER@"));

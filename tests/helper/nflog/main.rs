@@ -1,0 +1,4 @@
+//! The own table and the groups of the user's rules with a real kernel: each packet is told, and rightly.
+
+mod reader;
+mod verdicts;
