@@ -9,6 +9,7 @@ set -euo pipefail
 cd "$(dirname "$(dirname "$(readlink -f "$0")")")"
 
 scripts/packages.sh rust build run test
+scripts/unpack.sh firewalld
 target=${CARGO_TARGET_DIR:-$PWD/target}
 
 echo "wallwatch: building the programs to be tested"

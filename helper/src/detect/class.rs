@@ -436,7 +436,7 @@ mod tests {
             event.feed = Feed::Nflog;
             assert_eq!(event.extra(), Some(extra));
             assert!(matches!(
-                classify(&event, &Neighbourhood::default()),
+                classify(&event, &Neighbourhood::default(), &FlowRing::none()),
                 Class::Harmless(_)
             ));
             // A rule of the user's that logs a line may have any prefix.

@@ -1,4 +1,6 @@
 //! The own table and the groups of the user's rules with a real kernel: each packet is told, and rightly.
 
+mod byways;
 mod reader;
 mod verdicts;
+mod walls;

@@ -238,7 +238,7 @@ fn iptables(net: &TestNet, kind: &str) {
 }
 
 /// How many packets the rule with this comment has met, by the listing of either program.
-fn count(rules: &str, comment: &str) -> u64 {
+pub(crate) fn count(rules: &str, comment: &str) -> u64 {
     let quoted = format!("\"{comment}\"");
     let line = rules.lines().find(|line| line.contains(&quoted));
     let line = line.unwrap_or_else(|| panic!("no rule {quoted} in {rules}"));
