@@ -5,8 +5,9 @@ use std::{collections::HashMap, net::IpAddr, path::Path, sync::Arc, time::Durati
 use wallwatch_helper::{
     config::Config,
     event::Event,
+    flow::Flow,
     packet::TcpFlags,
-    source::{Source as _, Trouble, health::Health, nflog::Nflog},
+    source::{Sink, Source as _, Trouble, health::Health, nflog::Nflog},
 };
 use wallwatch_test_support::{
     NetNs, Program,
@@ -116,6 +117,19 @@ fn tell(event: &Event) {
     );
 }
 
+/// Writes what comes.
+struct Out;
+
+impl Sink for Out {
+    fn packet(&mut self, event: &Event) {
+        tell(event);
+    }
+
+    fn passed_after_all(&mut self, _: &Event) {}
+
+    fn flow(&mut self, _: &Flow) {}
+}
+
 #[test]
 fn reader() {
     if std::env::var_os(READER).is_none() {
@@ -134,6 +148,7 @@ async fn read() -> Result<(), Trouble> {
     let mut source = Nflog::open(config, Arc::new(Health::new("nflog"))).await?;
     println!("listening");
     loop {
-        tell(&source.next().await?);
+        source.ready().await?;
+        source.drain(&mut Out)?;
     }
 }
