@@ -32,7 +32,7 @@ use crate::{
         health::Health,
         keeper::{Wish, keep},
         kmsg::Kmsg,
-        nflog::Nflog,
+        nflog::{Foreign, Nflog},
     },
     store::Store,
     sys::addresses,
@@ -69,13 +69,22 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     } = setup;
     let nflog = Arc::new(Health::new("nflog"));
     let kmsg = Arc::new(Health::new("kmsg"));
+    let groups = config
+        .groups
+        .iter()
+        .map(|number| (*number, Arc::new(Health::new(&format!("nflog:{number}")))));
+    let groups: Vec<(u16, Arc<Health>)> = groups.collect();
     let fixed = config.capture.map(|on| (on, config.path.as_path()));
     let capture = Arc::new(Capture::new(&state_dir, fixed, capture, Arc::clone(&nflog)));
     let started_at = clock::now();
     let board = Arc::new(Board::new(
         started_at,
         Arc::clone(&capture),
-        vec![Arc::clone(&nflog), Arc::clone(&kmsg)],
+        [&nflog, &kmsg]
+            .into_iter()
+            .chain(groups.iter().map(|(_, health)| health))
+            .cloned()
+            .collect(),
     ));
     let store = Arc::new(Mutex::new(Store::new(config.history)));
 
@@ -109,6 +118,12 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     tokio::spawn(look_around(Arc::clone(&intake)));
 
     let mut sources = Sources::new(intake);
+    for (number, health) in groups {
+        let (config, kept) = (config.clone(), Arc::clone(&health));
+        sources.keep_always(&health, move || {
+            Foreign::open(number, config.clone(), Arc::clone(&kept))
+        });
+    }
     let (choice, health) = (config.kmsg, Arc::clone(&nflog));
     sources.keep(capture.watch(), &nflog, move || {
         Nflog::open(config.clone(), Arc::clone(&health))
@@ -209,6 +224,20 @@ impl Sources {
     {
         let (health, intake) = (Arc::clone(health), Arc::clone(&self.intake));
         self.keeping.spawn(keep(open, wishes, health, intake));
+    }
+
+    /// Keeps a source open until the end.
+    fn keep_always<S, F>(&mut self, health: &Arc<Health>, open: impl FnMut() -> F + Send + 'static)
+    where
+        S: Source + 'static,
+        F: Future<Output = Result<S, Trouble>> + Send + 'static,
+    {
+        let wish = watch::Sender::new(Wish {
+            on: true,
+            number: 1,
+        });
+        self.keep(wish.subscribe(), health, open);
+        self.choosing.spawn(async move { wish.closed().await });
     }
 
     /// Keeps a source open that stands in for those before it, of which `before` tells; returns what tells of it and them.

@@ -27,6 +27,7 @@ pub mod link;
 mod log_line;
 mod martian;
 pub mod nflog;
+pub mod nftables;
 pub mod order;
 mod report;
 mod transports;

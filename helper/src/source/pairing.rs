@@ -3,7 +3,8 @@
 //! The own table logs a packet twice: `ww:seen` before the user's firewall and `ww:pass` behind it (`ww:nat` where NAT changed the destination). The second follows in the same
 //! run of the kernel's receive path, so a seen record that has waited for a moment without its pass was dropped or rejected,
 //! by whatever firewall there is. Where records may be missing nothing is claimed: the verdict is unknown. Events leave in
-//! the order they came. Pure: the moment is an argument.
+//! the order they came. A pass record that comes after its packet was told as dropped (the kernel's processor had been taken
+//! away in between) corrects what was told. Pure: the moment is an argument.
 
 use std::{
     collections::VecDeque,
@@ -18,6 +19,10 @@ use crate::{
 
 /// So many records wait at most; at the 20,000/s that the table lets through, 60 ms of patience hold 1,200.
 const MOST_PENDING: usize = 4096;
+/// So many packets that were told as dropped are remembered, in case their pass record comes yet.
+const MOST_TOLD: usize = 256;
+/// For so long they are.
+const TOLD_FOR: Duration = Duration::from_secs(1);
 /// For so long after the table said that it left out `pass` records, none that is missing proves anything.
 const UNSURE_FOR: Duration = Duration::from_millis(200);
 
@@ -67,10 +72,19 @@ struct Pending {
     sure: bool,
 }
 
+/// A packet that was told as dropped.
+#[derive(Debug)]
+struct Told {
+    event: Event,
+    key: Key,
+    at: Instant,
+}
+
 /// Records that wait for their second half.
 #[derive(Debug, Default)]
 pub struct Pairing {
     pending: VecDeque<Pending>,
+    told: VecDeque<Told>,
     unsure_until: Option<Instant>,
     /// Are records missing behind those that are still being read?
     overrun: bool,
@@ -97,8 +111,8 @@ impl Pairing {
     }
 
     /// A packet came out behind every filter; `rewritten` where NAT gave it another destination, as for a container's port or a
-    /// port that is redirected to another.
-    pub fn pass(&mut self, packet: &Packet, rewritten: bool) {
+    /// port that is redirected to another. Returns the packet if it has been told as dropped before.
+    pub fn pass(&mut self, packet: &Packet, rewritten: bool, now: Instant) -> Option<Event> {
         let key = Key::of(packet);
         let same_place = |event: &Event| {
             event.packet.dst == packet.dst && event.packet.dport() == packet.dport()
@@ -109,7 +123,16 @@ impl Pairing {
         });
         if let Some(pending) = found {
             pending.passed = true;
+            return None;
         }
+        let late = self.told.iter().rposition(|told| {
+            told.key == key
+                && (rewritten || same_place(&told.event))
+                && now.saturating_duration_since(told.at) <= TOLD_FOR
+        })?;
+        let Told { mut event, .. } = self.told.remove(late)?;
+        event.verdict = Verdict::Passed;
+        Some(event)
     }
 
     /// Records were lost: of those that wait none is known to have been stopped.
@@ -146,6 +169,7 @@ impl Pairing {
         }
         let Pending {
             mut event,
+            key,
             passed,
             sure,
             ..
@@ -155,6 +179,16 @@ impl Pairing {
             (false, true) => Verdict::Dropped,
             (false, false) => Verdict::Unknown,
         };
+        if event.verdict == Verdict::Dropped {
+            if self.told.len() >= MOST_TOLD {
+                self.told.pop_front();
+            }
+            self.told.push_back(Told {
+                event: event.clone(),
+                key,
+                at: now,
+            });
+        }
         Some(event)
     }
 
@@ -221,14 +255,19 @@ mod tests {
             .collect()
     }
 
+    /// A pass record in time.
+    fn pass(pairing: &mut Pairing, packet: &Packet, rewritten: bool, now: Instant) {
+        assert_eq!(pairing.pass(packet, rewritten, now), None);
+    }
+
     #[test]
     fn a_packet_with_both_records_has_passed_and_one_without_pass_was_dropped() {
         let (mut pairing, start) = (Pairing::new(), clock::moment());
         for dport in [22, 23, 80] {
             pairing.seen(event(dport), start);
         }
-        pairing.pass(&packet(22), false);
-        pairing.pass(&packet(80), false);
+        pass(&mut pairing, &packet(22), false, start);
+        pass(&mut pairing, &packet(80), false, start);
         assert_eq!(drain(&mut pairing, start), [(22, Verdict::Passed)]);
         assert_eq!(pairing.deadline(PATIENCE), Some(start + PATIENCE));
         let late = start + PATIENCE;
@@ -290,13 +329,13 @@ mod tests {
         pairing.seen(event(8080), start);
         let mut rewritten = packet(8080);
         rewritten.dst = "172.17.0.2".parse().unwrap();
-        pairing.pass(&rewritten, false);
+        pass(&mut pairing, &rewritten, false, start);
         assert_eq!(
             drain(&mut pairing, start),
             [],
             "without NAT the destination is the same"
         );
-        pairing.pass(&rewritten, true);
+        pass(&mut pairing, &rewritten, true, start);
         assert_eq!(drain(&mut pairing, start), [(8080, Verdict::Passed)]);
     }
 
@@ -305,7 +344,7 @@ mod tests {
         let (mut pairing, start) = (Pairing::new(), clock::moment());
         pairing.seen(event(22), start);
         pairing.seen(event(22), start);
-        pairing.pass(&packet(22), false);
+        pass(&mut pairing, &packet(22), false, start);
         let verdicts = drain(&mut pairing, start + PATIENCE);
         assert_eq!(verdicts.len(), 2);
         assert_eq!(
@@ -324,5 +363,46 @@ mod tests {
             pairing.seen(event(22), start);
         }
         assert_eq!(drain(&mut pairing, start), [(22, Verdict::Unknown); 3]);
+    }
+
+    #[test]
+    fn a_pass_that_comes_too_late_corrects_what_was_told_once() {
+        let (mut pairing, start) = (Pairing::new(), clock::moment());
+        pairing.seen(event(22), start);
+        pairing.seen(event(23), start);
+        let told = drain(&mut pairing, start + PATIENCE);
+        assert_eq!(told, [(22, Verdict::Dropped), (23, Verdict::Dropped)]);
+        let late = start + PATIENCE * 2;
+        let corrected = pairing.pass(&packet(22), false, late).unwrap();
+        assert_eq!(corrected.verdict, Verdict::Passed);
+        assert_eq!(corrected.packet, packet(22));
+        assert_eq!(pairing.pass(&packet(22), false, late), None, "but once");
+        let much_later = start + TOLD_FOR + PATIENCE * 2;
+        assert_eq!(pairing.pass(&packet(23), false, much_later), None);
+    }
+
+    #[test]
+    fn a_pass_belongs_to_the_packet_that_waits_before_it_belongs_to_one_that_was_told() {
+        let (mut pairing, start) = (Pairing::new(), clock::moment());
+        pairing.seen(event(22), start);
+        let late = start + PATIENCE;
+        assert_eq!(drain(&mut pairing, late), [(22, Verdict::Dropped)]);
+        pairing.seen(event(22), late);
+        pass(&mut pairing, &packet(22), false, late);
+        assert_eq!(drain(&mut pairing, late), [(22, Verdict::Passed)]);
+    }
+
+    #[test]
+    fn what_was_told_is_remembered_within_bounds() {
+        let (mut pairing, start) = (Pairing::new(), clock::moment());
+        let ports = 1..=u16::try_from(MOST_TOLD).unwrap() + 1;
+        for dport in ports.clone() {
+            pairing.seen(event(dport), start);
+        }
+        let late = start + PATIENCE;
+        assert_eq!(drain(&mut pairing, late).len(), ports.len());
+        assert_eq!(pairing.pass(&packet(1), false, late), None);
+        assert!(pairing.pass(&packet(2), false, late).is_some());
+        assert_eq!(pairing.told.len(), MOST_TOLD - 1);
     }
 }

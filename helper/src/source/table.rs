@@ -2,7 +2,7 @@
 //!
 //! Where the kernel knows owned tables (5.12 and later) it belongs to a child `nft -i`: nobody else can alter it, `nft flush
 //! ruleset` leaves it alone, and it vanishes with the child, which ends with the helper even when that is killed. Elsewhere
-//! it is a plain table that is deleted at the end.
+//! it is a plain table that is put in again when somebody takes it out, and deleted at the end.
 
 use std::{io, path::PathBuf, time::Duration};
 
@@ -13,12 +13,22 @@ use tokio::{
 };
 
 use super::{Trouble, install_command};
-use crate::{journal, sys::child};
+use crate::{
+    decode::nftables::takes_out_of,
+    journal,
+    sys::{child, netlink::Netlink},
+};
 
 /// The rule set, with places for the group and the owner.
 const RULES: &str = include_str!("wallwatch.nft");
 /// Takes a table that a killed helper left behind out, and does nothing where there is none.
 const CLEAR: &str = "table inet wallwatch; delete table inet wallwatch; ";
+/// The name of the table, as the kernel tells it.
+const NAME: &[u8] = b"wallwatch";
+/// `NFNLGRP_NFTABLES` (linux/netfilter/nfnetlink.h): who changes what.
+const CHANGES: libc::c_int = 7;
+/// Notices of the kernel's are no longer than a page, or two.
+const NOTICE: usize = 16 * 1024;
 /// So long may nft take over the rule set; on a busy machine with large sets it loads the whole cache first.
 const NFT_LIMIT: Duration = Duration::from_secs(20);
 /// So long may nft take to end.
@@ -30,7 +40,26 @@ const MOST_SAID: u64 = 64 * 1024;
 #[derive(Debug)]
 pub struct Table {
     nft: PathBuf,
-    holder: Option<Holder>,
+    group: u16,
+    keeping: Keeping,
+}
+
+/// How the table stays where it is.
+#[derive(Debug)]
+enum Keeping {
+    /// It belongs to a child.
+    Held(Holder),
+    /// It belongs to nobody: the kernel tells when somebody takes something out of it.
+    Watched(Netlink),
+}
+
+/// What happened to the table.
+#[derive(Debug)]
+pub enum News {
+    /// It is lost: nobody holds it any more.
+    Lost(Trouble),
+    /// Somebody took it out, or something out of it: it is to be put in again.
+    TakenOut,
 }
 
 /// The child that owns the table while its standard input is open.
@@ -55,7 +84,8 @@ impl Table {
         match hold(&nft, &format!("{CLEAR}{}", script(group, true))).await {
             Ok(holder) => Ok(Self {
                 nft,
-                holder: Some(holder),
+                group,
+                keeping: Keeping::Held(holder),
             }),
             Err(Refusal::Nft(words)) if words.contains("Operation not permitted") => {
                 Err(Trouble::new(
@@ -69,7 +99,32 @@ impl Table {
 
     /// Puts the table in as a plain one, as on kernels that know no owner.
     async fn install_plain(nft: PathBuf, group: u16) -> Result<Self, Trouble> {
-        run(&nft, &format!("{CLEAR}{}", script(group, false)))
+        let changes = Netlink::netfilter()
+            .and_then(|socket| socket.join(CHANGES).map(|()| socket))
+            .map_err(|error| {
+                Trouble::new(
+                    format!("The kernel does not tell of changes of the firewall: {error}."),
+                    "",
+                )
+            })?;
+        let table = Self {
+            nft,
+            group,
+            keeping: Keeping::Watched(changes),
+        };
+        table.put_in().await?;
+        Ok(table)
+    }
+
+    /// Is it a table that anybody may take out?
+    #[must_use]
+    pub const fn is_plain(&self) -> bool {
+        matches!(self.keeping, Keeping::Watched(_))
+    }
+
+    /// Puts a plain table in, in the place of what there is of it.
+    pub async fn put_in(&self) -> Result<(), Trouble> {
+        run(&self.nft, &format!("{CLEAR}{}", script(self.group, false)))
             .await
             .map_err(|refusal| {
                 Trouble::new(
@@ -77,26 +132,39 @@ impl Table {
                     "",
                 )
             })?;
-        Ok(Self { nft, holder: None })
+        // The kernel has told of this too by now, and that is no news.
+        if let Keeping::Watched(changes) = &self.keeping {
+            was_taken_out(changes);
+        }
+        Ok(())
     }
 
-    /// Returns when the table is lost because its holder ended.
-    pub async fn lost(&mut self) -> Trouble {
-        let Some(holder) = &mut self.holder else {
-            return std::future::pending().await;
+    /// Returns when something happened to the table. It may be given up at any time and asked again.
+    pub async fn news(&mut self) -> News {
+        let reason = match &mut self.keeping {
+            Keeping::Held(holder) => {
+                let ended = holder.child.wait().await;
+                let how = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
+                format!("The nft that held the table \"inet wallwatch\" ended ({how}).")
+            }
+            Keeping::Watched(changes) => loop {
+                if let Err(error) = changes.readable().await {
+                    break format!(
+                        "The kernel does not tell of changes of the firewall any more: {error}."
+                    );
+                }
+                if was_taken_out(changes) {
+                    return News::TakenOut;
+                }
+            },
         };
-        let ended = holder.child.wait().await;
-        let how = ended.map_or_else(|error| error.to_string(), |status| status.to_string());
-        Trouble::new(
-            format!("The nft that held the table \"inet wallwatch\" ended ({how})."),
-            "",
-        )
+        News::Lost(Trouble::new(reason, ""))
     }
 
     /// Takes the table out.
     pub async fn remove(self) {
-        let removed = match self.holder {
-            Some(Holder {
+        let removed = match self.keeping {
+            Keeping::Held(Holder {
                 mut child, stdin, ..
             }) => {
                 drop(stdin);
@@ -106,12 +174,29 @@ impl Table {
                     .map_err(Refusal::from)
                     .and_then(|end| Ok(end.map(drop)?))
             }
-            None => run(&self.nft, "delete table inet wallwatch\n").await,
+            Keeping::Watched(_) => run(&self.nft, "delete table inet wallwatch\n").await,
         };
         if let Err(refusal) = removed {
             journal::say(&format_args!(
                 "the table \"inet wallwatch\" may be left behind: {refusal}"
             ));
+        }
+    }
+}
+
+/// Reads all notices that there are; says whether one of them tells of our table, or may have.
+fn was_taken_out(changes: &Netlink) -> bool {
+    let mut buffer = vec![0; NOTICE];
+    let mut taken = false;
+    loop {
+        match changes.try_receive(&mut buffer) {
+            Ok(datagram) => {
+                taken |= datagram.from_kernel
+                    && (datagram.truncated || takes_out_of(&buffer[..datagram.len], NAME));
+            }
+            // Notices were lost.
+            Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => taken = true,
+            Err(_) => return taken,
         }
     }
 }

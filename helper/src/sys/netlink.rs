@@ -54,10 +54,15 @@ impl Netlink {
         Ok(Self { fd })
     }
 
+    /// Has the kernel tell this socket what it tells to a group, by the group's number (`NETLINK_ADD_MEMBERSHIP`, netlink(7)).
+    pub fn join(&self, group: libc::c_int) -> io::Result<()> {
+        self.set_option(libc::SOL_NETLINK, libc::NETLINK_ADD_MEMBERSHIP, group)
+    }
+
     /// Lets the kernel queue up to `bytes` for us: beyond the system's limit where `CAP_NET_ADMIN` allows it, else up to it.
     pub fn set_receive_buffer(&self, bytes: libc::c_int) -> io::Result<()> {
-        self.set_option(libc::SO_RCVBUFFORCE, bytes)
-            .or_else(|_| self.set_option(libc::SO_RCVBUF, bytes))
+        self.set_option(libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, bytes)
+            .or_else(|_| self.set_option(libc::SOL_SOCKET, libc::SO_RCVBUF, bytes))
     }
 
     /// Sends one message to the kernel, which has worked on it when this returns.
@@ -99,14 +104,19 @@ impl Netlink {
         Ok(())
     }
 
-    fn set_option(&self, option: libc::c_int, value: libc::c_int) -> io::Result<()> {
+    fn set_option(
+        &self,
+        level: libc::c_int,
+        option: libc::c_int,
+        value: libc::c_int,
+    ) -> io::Result<()> {
         #[expect(clippy::cast_possible_truncation, reason = "an int has 4 bytes")]
         let len = size_of::<libc::c_int>() as libc::socklen_t;
         // SAFETY: `value` is an int that lives over the call, and its true size is given.
         let set = unsafe {
             libc::setsockopt(
                 self.fd.as_raw_fd(),
-                libc::SOL_SOCKET,
+                level,
                 option,
                 (&raw const value).cast(),
                 len,

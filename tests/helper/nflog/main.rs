@@ -1,6 +1,9 @@
 //! The own table and the groups of the user's rules with a real kernel: each packet is told, and rightly.
 
 mod byways;
+mod extras;
+mod floods;
 mod reader;
+mod sender;
 mod verdicts;
 mod walls;

@@ -4,10 +4,14 @@ use std::{collections::HashMap, net::IpAddr, path::Path, sync::Arc, time::Durati
 
 use wallwatch_helper::{
     config::Config,
-    event::Event,
+    event::{Event, Timestamp},
     flow::Flow,
     packet::TcpFlags,
-    source::{Sink, Source as _, Trouble, health::Health, nflog::Nflog},
+    source::{
+        Sink, Source, Trouble,
+        health::Health,
+        nflog::{Foreign, Nflog},
+    },
 };
 use wallwatch_test_support::{
     NetNs, Program,
@@ -32,6 +36,10 @@ pub(crate) struct Told {
     pub(crate) verdict: String,
     /// The prefix of the rule.
     pub(crate) prefix: String,
+    /// The interface that it came by.
+    pub(crate) interface: String,
+    /// Was it sent to everybody?
+    pub(crate) group: bool,
     /// The protocol's name or number.
     pub(crate) protocol: String,
     /// The sender.
@@ -45,12 +53,26 @@ pub(crate) struct Told {
 }
 
 impl Reader {
-    /// Starts it inside `ns` and waits until it hears.
+    /// Starts it inside `ns` with the own table, and waits until it hears.
     pub(crate) fn start(ns: &NetNs) -> Self {
+        Self::start_as(ns, "own")
+    }
+
+    /// As [`Self::start`], to listen to a group of the user's rules.
+    pub(crate) fn start_foreign(ns: &NetNs, group: u16) -> Self {
+        Self::start_as(ns, &format!("foreign:{group}"))
+    }
+
+    /// As [`Self::start`], but events are only counted.
+    pub(crate) fn start_counting(ns: &NetNs) -> Self {
+        Self::start_as(ns, "count")
+    }
+
+    fn start_as(ns: &NetNs, what: &str) -> Self {
         let this = std::env::current_exe().expect("a test knows its own program");
         let program = Program::new(this)
             .args(["--exact", "reader::reader", "--nocapture"])
-            .env(READER, "1");
+            .env(READER, what);
         let mut process = ns.inside(program).start();
         process.wait_for("listening", LIMIT);
         Self { process }
@@ -58,11 +80,38 @@ impl Reader {
 
     /// Everything that was told so far.
     pub(crate) fn told(&self) -> Vec<Told> {
-        let log = self.process.log();
-        log.lines()
-            .filter_map(|line| line.strip_prefix("event "))
-            .map(Told::read)
-            .collect()
+        let mut told = Vec::new();
+        for line in self.process.log().lines() {
+            if let Some(line) = line.strip_prefix("event ") {
+                told.push(Told::read(line));
+            } else if let Some(line) = line.strip_prefix("after-all ") {
+                let corrected = Told::read(line);
+                assert_eq!(corrected.verdict, "passed");
+                let is_it = |told: &Told| {
+                    told.verdict == "dropped"
+                        && Told {
+                            verdict: "passed".to_owned(),
+                            ..told.clone()
+                        } == corrected
+                };
+                let place = told
+                    .iter()
+                    .rposition(is_it)
+                    .expect("only what was told is corrected");
+                told[place] = corrected;
+            }
+        }
+        told
+    }
+
+    /// What the health record said last.
+    pub(crate) fn state(&self) -> State {
+        State::of(&self.process.log())
+    }
+
+    /// Everything that it wrote.
+    pub(crate) fn log(&self) -> String {
+        self.process.log()
     }
 
     /// Waits until so many packets were told that `wanted` holds for, and a moment more for those that should not come.
@@ -84,15 +133,46 @@ impl Reader {
     }
 }
 
+/// What the reader wrote last of how it fares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct State {
+    /// Events, where they are counted.
+    pub(crate) events: u64,
+    /// Records that are known to be lost.
+    pub(crate) lost: u64,
+    /// Packets that were only counted.
+    pub(crate) counted: u64,
+}
+
+impl State {
+    fn of(log: &str) -> Self {
+        let line = log
+            .lines()
+            .rev()
+            .find_map(|line| line.strip_prefix("health "));
+        let fields = fields(line.unwrap_or("events=0 lost=0 counted=0"));
+        let number = |name: &str| fields[name].parse().expect("the reader writes numbers");
+        Self {
+            events: number("events"),
+            lost: number("lost"),
+            counted: number("counted"),
+        }
+    }
+}
+
+fn fields(line: &str) -> HashMap<&str, &str> {
+    let words = line.split(' ');
+    words.filter_map(|word| word.split_once('=')).collect()
+}
+
 impl Told {
     fn read(line: &str) -> Self {
-        let fields: HashMap<&str, &str> = line
-            .split(' ')
-            .filter_map(|word| word.split_once('='))
-            .collect();
+        let (fields, prefix) = (fields(line), line.split_once(" prefix="));
         Self {
             verdict: fields["verdict"].to_owned(),
-            prefix: fields["prefix"].to_owned(),
+            interface: fields["interface"].to_owned(),
+            group: fields["group"] == "true",
+            prefix: prefix.expect("the prefix stands last").1.to_owned(),
             protocol: fields["protocol"].to_owned(),
             src: fields["src"].parse().expect("the reader writes addresses"),
             dst: fields["dst"].parse().expect("the reader writes addresses"),
@@ -102,27 +182,49 @@ impl Told {
     }
 }
 
-/// Writes one event as [`Told::read`] reads it.
-fn tell(event: &Event) {
-    let packet = &event.packet;
-    println!(
-        "event verdict={} prefix={} protocol={} src={} dst={} dport={} flags={}",
-        event.verdict,
-        event.prefix,
-        packet.protocol,
-        packet.src,
-        packet.dst,
-        packet.dport().unwrap_or_default(),
-        packet.tcp().map_or(TcpFlags(0), |tcp| tcp.flags).0,
-    );
+/// Writes what it hears, a line each.
+struct Writer;
+
+impl Writer {
+    /// Writes one event as [`Told::read`] reads it.
+    fn write(word: &str, event: &Event) {
+        let packet = &event.packet;
+        println!(
+            "{word} verdict={} interface={} protocol={} src={} dst={} dport={} flags={} group={} prefix={}",
+            event.verdict,
+            event.interface,
+            packet.protocol,
+            packet.src,
+            packet.dst,
+            packet.dport().unwrap_or_default(),
+            packet.tcp().map_or(TcpFlags(0), |tcp| tcp.flags).0,
+            event.group,
+            event.prefix,
+        );
+    }
 }
 
-/// Writes what comes.
-struct Out;
-
-impl Sink for Out {
+impl Sink for Writer {
     fn packet(&mut self, event: &Event) {
-        tell(event);
+        Self::write("event", event);
+    }
+
+    fn passed_after_all(&mut self, event: &Event) {
+        Self::write("after-all", event);
+    }
+
+    fn flow(&mut self, _: &Flow) {
+        panic!("the firewall's groups know no flows");
+    }
+}
+
+/// Counts what it hears.
+#[derive(Default)]
+struct Counter(u64);
+
+impl Sink for Counter {
+    fn packet(&mut self, _: &Event) {
+        self.0 += 1;
     }
 
     fn passed_after_all(&mut self, _: &Event) {}
@@ -132,23 +234,67 @@ impl Sink for Out {
 
 #[test]
 fn reader() {
-    if std::env::var_os(READER).is_none() {
+    let Ok(what) = std::env::var(READER) else {
         return;
-    }
+    };
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
         .expect("a runtime can be made");
-    let ended = runtime.block_on(read());
+    let ended = runtime.block_on(read(&what));
     println!("ended: {ended:?}");
 }
 
-async fn read() -> Result<(), Trouble> {
+async fn read(what: &str) -> Result<(), Trouble> {
     let config = Config::parse(Path::new("/nonexistent"), "").expect("nothing is a configuration");
-    let mut source = Nflog::open(config, Arc::new(Health::new("nflog"))).await?;
+    let health = Arc::new(Health::new("nflog"));
+    match what.split_once(':') {
+        Some(("foreign", group)) => {
+            let group = group.parse().expect("a group is a number");
+            let source = Foreign::open(group, config, Arc::clone(&health)).await?;
+            listen(source, Writer, &health).await
+        }
+        _ => {
+            let source = Nflog::open(config, Arc::clone(&health)).await?;
+            if what == "count" {
+                count(source, &health).await
+            } else {
+                listen(source, Writer, &health).await
+            }
+        }
+    }
+}
+
+async fn listen(
+    mut source: impl Source,
+    mut sink: impl Sink,
+    health: &Health,
+) -> Result<(), Trouble> {
+    health.working(1);
     println!("listening");
     loop {
         source.ready().await?;
-        source.drain(&mut Out)?;
+        source.drain(&mut sink)?;
+        tell(health, 0);
     }
+}
+
+async fn count(mut source: impl Source, health: &Health) -> Result<(), Trouble> {
+    let mut counter = Counter::default();
+    health.working(1);
+    println!("listening");
+    loop {
+        source.ready().await?;
+        source.drain(&mut counter)?;
+        tell(health, counter.0);
+    }
+}
+
+/// Writes what the health record says.
+fn tell(health: &Health, events: u64) {
+    let record = health.record(Timestamp::default());
+    println!(
+        "health events={events} lost={} counted={} state={} {}",
+        record.lost, record.counted, record.state, record.reason
+    );
 }

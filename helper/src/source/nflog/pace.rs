@@ -25,11 +25,16 @@ const BATCHES: Delivery = Delivery {
     timeout: 2,
 };
 
-/// How long the second half of a record that is delivered at once may be on its way. The kernel writes both within microseconds,
-/// but a virtual processor may be taken away in between; a wrong "dropped" is worse than 20 ms more.
-const PATIENCE: Duration = Duration::from_millis(40);
-/// The same in batches: the second half may stand in the next batch, 20 ms later.
-const BATCH_PATIENCE: Duration = Duration::from_millis(60);
+/// How long the second half of a record that is delivered at once may be on its way. The kernel writes both within microseconds;
+/// where its processor is taken away in between, what was told is corrected.
+const PATIENCE: Duration = Duration::from_millis(5);
+/// The same for a while after one came later than that: this machine is short of processors.
+const LONG_PATIENCE: Duration = Duration::from_millis(40);
+/// For so long.
+const PATIENT_FOR: Duration = Duration::from_secs(10);
+/// The same in batches: the second half may stand in the next batch, 20 ms later and up to a tick of the kernel's clock more
+/// (4 ms at `CONFIG_HZ` = 250, 10 ms at 100).
+const BATCH_PATIENCE: Duration = Duration::from_millis(40);
 
 /// The pace of the records.
 #[derive(Debug)]
@@ -39,6 +44,7 @@ pub(super) struct Pace {
     was_loud: bool,
     since: Instant,
     records: u32,
+    patient_until: Option<Instant>,
 }
 
 impl Pace {
@@ -49,6 +55,7 @@ impl Pace {
             was_loud: false,
             since: now,
             records: 0,
+            patient_until: None,
         }
     }
 
@@ -58,12 +65,24 @@ impl Pace {
     }
 
     /// How long a record's second half may be on its way now.
-    pub(super) const fn patience(&self) -> Duration {
+    pub(super) fn patience(&self, now: Instant) -> Duration {
         if self.loud || self.was_loud {
             BATCH_PATIENCE
+        } else if self.patient_until.is_some_and(|until| now < until) {
+            LONG_PATIENCE
         } else {
             PATIENCE
         }
+    }
+
+    /// A second half came later than was waited for it.
+    pub(super) fn too_late(&mut self, now: Instant) {
+        self.patient_until = Some(now + PATIENT_FOR);
+    }
+
+    /// Is it loud, or was it just now? Then much of what came may only have been counted.
+    pub(super) const fn is_loud(&self) -> bool {
+        self.loud || self.was_loud
     }
 
     /// So many records came; returns the new delivery where it changes.
@@ -112,15 +131,15 @@ mod tests {
         let start = clock::moment();
         let at = |millis| start + Duration::from_millis(millis);
         let mut pace = Pace::new(start);
-        let calm = pace.patience();
+        let calm = pace.patience(at(0));
         pace.observe(LOUD, at(1));
-        let patient = pace.patience();
+        let patient = pace.patience(at(1));
         assert!(patient > calm);
         pace.observe(1, at(200));
         assert_eq!(pace.observe(1, at(400)), Some(SINGLY));
-        assert_eq!(pace.patience(), patient);
+        assert_eq!(pace.patience(at(400)), patient);
         assert_eq!(pace.observe(1, at(600)), None);
-        assert_eq!(pace.patience(), calm);
+        assert_eq!(pace.patience(at(600)), calm);
     }
 
     #[test]
@@ -130,5 +149,14 @@ mod tests {
         for second in 0..100 {
             assert_eq!(pace.observe(5, start + Duration::from_secs(second)), None);
         }
+    }
+
+    #[test]
+    fn after_a_second_half_that_came_too_late_it_is_waited_longer_for_a_while() {
+        let start = clock::moment();
+        let mut pace = Pace::new(start);
+        pace.too_late(start);
+        assert_eq!(pace.patience(start + PATIENT_FOR / 2), LONG_PATIENCE);
+        assert_eq!(pace.patience(start + PATIENT_FOR), PATIENCE);
     }
 }
