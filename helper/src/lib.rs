@@ -2,7 +2,7 @@
 //!
 //! The modules stand in the order of the data. [`packet`], [`event`] and [`flow`] hold what flows. [`decode`] makes packets of bytes
 //! and lines. [`detect`] weighs each event, with [`neighbourhood`] telling what this machine is, and finds the attacks;
-//! [`alert`] keeps them as incidents. [`explain`] says in words what a single packet is for. [`watcher`] is that way as a whole, a pure value that live sources and
+//! [`alert`] keeps them as incidents and says by [`exposure`] what they can reach. [`explain`] says in words what a single packet is for. [`watcher`] is that way as a whole, a pure value that live sources and
 //! [`replay`] of log files drive alike.
 //!
 //! The rest touches the system: [`source`] brings events in, by what [`sys`] asks of the kernel, and hands them to the [`intake`],
@@ -23,6 +23,7 @@ pub mod decode;
 pub mod detect;
 pub mod event;
 pub mod explain;
+pub mod exposure;
 pub mod failure;
 pub mod flow;
 pub mod intake;

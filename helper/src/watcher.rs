@@ -8,6 +8,7 @@ use crate::{
     alert::{Change, Incidents},
     detect::{self, Class, Probe, Scan, Trace, classify, classify_flow},
     event::{Event, Feed, Interface, Prefix, Timestamp},
+    exposure::Exposure,
     flow::{Flow, FlowRing, Stage},
     neighbourhood::Neighbourhood,
     packet::{IpOptions, Packet, Protocol, Tcp, TcpFlags, Transport},
@@ -38,6 +39,11 @@ impl Watcher {
     /// Takes over what is newly known of this machine.
     pub fn set_neighbourhood(&mut self, neighbourhood: Neighbourhood) {
         self.neighbourhood = neighbourhood;
+    }
+
+    /// Takes over what listens on this machine now, also into `changes` that nobody was told of yet.
+    pub fn set_exposure(&mut self, exposure: Exposure, changes: &mut [Change]) {
+        self.incidents.set_exposure(exposure, changes);
     }
 
     /// Looks at one event of a packet that came to this machine; what this machine sends is no event. Says whether the packet
@@ -162,6 +168,7 @@ mod tests {
     use super::*;
     use crate::{
         alert::{MAX_OPEN, MAX_TESTS, UPDATE_INTERVAL},
+        exposure::Listener,
         flow::{Ends, TcpState, Tuple},
     };
 
@@ -542,6 +549,39 @@ mod tests {
             scene.syn(time, "203.0.113.9", 5);
             scene.tick(time);
         }
+    }
+
+    #[test]
+    fn an_alert_names_what_listens_on_the_attacked_ports() {
+        let listener = |protocol, port, owner: &str| Listener {
+            protocol,
+            port,
+            address: Ipv4Addr::UNSPECIFIED.into(),
+            v6_only: false,
+            interface: Interface::new(),
+            uid: 0,
+            owner: owner.to_owned(),
+        };
+        let exposure = Exposure::new(
+            vec![
+                listener(Protocol::TCP, 2, "two.service"),
+                listener(Protocol::UDP, 3, "three.service"),
+                listener(Protocol::TCP, 5, ""),
+            ],
+            Vec::new(),
+        );
+        let mut scene = Scene::new();
+        let mut told: Vec<Change> = (1..=3)
+            .flat_map(|dport| scene.syn(START, "203.0.113.9", dport))
+            .collect();
+        assert_eq!(told[0].alert().exposed, []);
+        scene.watcher.set_exposure(exposure, &mut told);
+        let two = (2, "tcp".to_owned(), "two.service".to_owned());
+        assert_eq!(told[0].alert().exposed, std::slice::from_ref(&two));
+        scene.syn(START, "203.0.113.9", 5);
+        let told = scene.tick(START.plus(MINUTE));
+        let five = (5, "tcp".to_owned(), String::new());
+        assert_eq!(told[0].alert().exposed, [two, five]);
     }
 
     #[test]

@@ -9,11 +9,14 @@ use super::ports::PortSet;
 use crate::{
     detect::{Config, Nature, Probe, Sighting, Tally, Tool, Trace, Track, tally},
     event::{Feed, Interface, Timestamp},
+    exposure::Exposure,
     packet::Protocol,
 };
 
 /// At most so many of our addresses are listed.
 const MAX_LISTED_TARGETS: usize = 32;
+/// At most so many attacked ports that something listens on are named.
+const MAX_EXPOSED: usize = 64;
 /// A kind beside the main one is named from so many ordinary probes on.
 const SECOND_KIND_WEIGHT: f32 = 3.0;
 /// From so many of our addresses on, one port is a sweep of hosts.
@@ -286,8 +289,41 @@ impl Incident {
             .collect()
     }
 
-    /// The incident in its present state.
-    pub(super) fn alert(&self, seq: u64) -> Alert {
+    /// The attacked ports that something listens on, each with its protocol and its owner.
+    pub(super) fn exposed(&self, exposure: &Exposure) -> Vec<(u16, String, String)> {
+        let mut exposed: Vec<(u16, String, String)> = Vec::new();
+        // A test alert is about a packet that nobody sent.
+        let protocols = self.protocols.iter().filter(|_| self.stage != Stage::Test);
+        for (protocol, listener) in protocols.flat_map(|protocol| {
+            exposure
+                .of(*protocol)
+                .map(move |listener| (protocol, listener))
+        }) {
+            let is_attacked = self.ports.contains(listener.port)
+                && self.targets.iter().any(|target| {
+                    exposure.reaches(*target) && listener.takes(*target, &self.interface)
+                });
+            if !is_attacked {
+                continue;
+            }
+            let protocol = protocol.to_string();
+            // One program often has one socket for each family.
+            let known = exposed
+                .iter()
+                .position(|(port, named, _)| *port == listener.port && *named == protocol);
+            if let Some(place) = known {
+                if exposed[place].2.is_empty() {
+                    exposed[place].2.clone_from(&listener.owner);
+                }
+            } else if exposed.len() < MAX_EXPOSED {
+                exposed.push((listener.port, protocol, listener.owner.clone()));
+            }
+        }
+        exposed
+    }
+
+    /// The incident in its present state, on a machine where this listens.
+    pub(super) fn alert(&self, seq: u64, exposure: &Exposure) -> Alert {
         let (kind, others) = self.kinds();
         let protocol = match self.protocols.as_slice() {
             [protocol] => protocol.to_string(),
@@ -316,7 +352,7 @@ impl Incident {
             signatures: Vec::new(),
             feed: self.feed.to_string(),
             trusted: self.trusted,
-            exposed: Vec::new(),
+            exposed: self.exposed(exposure),
             popup: self.stage != Stage::Again && self.severity >= Severity::Low,
             closed: self.closed,
             test: self.stage == Stage::Test,

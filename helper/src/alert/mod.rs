@@ -15,6 +15,7 @@ pub use self::ports::{MAX_PORTS_TEXT, PortSet};
 use crate::{
     detect::{Config, Nature, Origin, Probe, Sighting, Trace},
     event::Timestamp,
+    exposure::Exposure,
 };
 
 /// Updates of one incident are at least so far apart: half a second.
@@ -86,6 +87,7 @@ pub struct Incidents {
     config: Config,
     open: BTreeMap<Key, Open>,
     remembered: BTreeMap<Key, Incident>,
+    exposure: Exposure,
     next_seq: u64,
     next_id: u64,
     /// Not later than the first deadline of an open incident.
@@ -95,14 +97,30 @@ pub struct Incidents {
 impl Incidents {
     /// None so far; changes and incidents are numbered from `next_seq` on.
     #[must_use]
-    pub const fn new(config: Config, next_seq: u64) -> Self {
+    pub fn new(config: Config, next_seq: u64) -> Self {
         Self {
             config,
             open: BTreeMap::new(),
             remembered: BTreeMap::new(),
+            exposure: Exposure::default(),
             next_seq,
             next_id: next_seq,
             due: None,
+        }
+    }
+
+    /// Takes over what listens on this machine now, also into `changes` that nobody was told of yet. What is over stays as it was
+    /// told last.
+    pub fn set_exposure(&mut self, exposure: Exposure, changes: &mut [Change]) {
+        self.exposure = exposure;
+        for change in changes {
+            let (Change::Raised(alert) | Change::Updated(alert)) = change else {
+                continue;
+            };
+            let mut open = self.open.values().map(|open| &open.incident);
+            if let Some(incident) = open.find(|incident| incident.id == alert.id) {
+                alert.exposed = incident.exposed(&self.exposure);
+            }
         }
     }
 
@@ -147,6 +165,7 @@ impl Incidents {
                 changes.push(Change::Updated(numbered(
                     &mut self.next_seq,
                     &open.incident,
+                    &self.exposure,
                 )));
             }
             return;
@@ -175,7 +194,11 @@ impl Incidents {
         };
         incident.begin_again(trace.time);
         incident.add(trace, probe, &self.config);
-        changes.push(Change::Updated(numbered(&mut self.next_seq, &incident)));
+        changes.push(Change::Updated(numbered(
+            &mut self.next_seq,
+            &incident,
+            &self.exposure,
+        )));
         self.insert(key, incident, trace.time, changes);
         true
     }
@@ -183,7 +206,11 @@ impl Incidents {
     /// Opens a new incident.
     fn raise(&mut self, key: Key, incident: Incident, now: Timestamp, changes: &mut Vec<Change>) {
         self.next_id += 1;
-        changes.push(Change::Raised(numbered(&mut self.next_seq, &incident)));
+        changes.push(Change::Raised(numbered(
+            &mut self.next_seq,
+            &incident,
+            &self.exposure,
+        )));
         self.insert(key, incident, now, changes);
     }
 
@@ -244,6 +271,7 @@ impl Incidents {
                 changes.push(Change::Updated(numbered(
                     &mut self.next_seq,
                     &open.incident,
+                    &self.exposure,
                 )));
             }
             if is_due(open.due(), now, false) {
@@ -258,7 +286,11 @@ impl Incidents {
             return;
         };
         incident.closed = true;
-        changes.push(Change::Closed(numbered(&mut self.next_seq, &incident)));
+        changes.push(Change::Closed(numbered(
+            &mut self.next_seq,
+            &incident,
+            &self.exposure,
+        )));
         if incident.stage == Stage::Test {
             return;
         }
@@ -281,8 +313,8 @@ fn is_due(due: Timestamp, now: Timestamp, update: bool) -> bool {
 }
 
 /// The incident's present state under the next number.
-fn numbered(next_seq: &mut u64, incident: &Incident) -> Alert {
-    let alert = incident.alert(*next_seq);
+fn numbered(next_seq: &mut u64, incident: &Incident, exposure: &Exposure) -> Alert {
+    let alert = incident.alert(*next_seq, exposure);
     *next_seq += 1;
     alert
 }

@@ -67,6 +67,15 @@ impl PortSet {
         }
     }
 
+    /// Is this port among them?
+    #[must_use]
+    pub fn contains(&self, port: u16) -> bool {
+        match self {
+            Self::List(list) => list.binary_search(&port).is_ok(),
+            Self::Map(map, _) => map[usize::from(port / 64)] & (1 << (port % 64)) != 0,
+        }
+    }
+
     /// Is there none?
     #[must_use]
     pub fn is_empty(&self) -> bool {
