@@ -1,8 +1,8 @@
 //! The only place that reads the time.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use crate::event::Timestamp;
+use crate::{event::Timestamp, sys::clock_change};
 
 /// The present time of the system's clock, which may be set.
 #[must_use]
@@ -19,4 +19,10 @@ pub fn now() -> Timestamp {
 #[expect(clippy::disallowed_methods, reason = "this is where time enters")]
 pub fn moment() -> Instant {
     Instant::now()
+}
+
+/// How long the machine has slept since it started. It grows in sleep alone.
+#[must_use]
+pub fn asleep() -> Duration {
+    clock_change::asleep()
 }

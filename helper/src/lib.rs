@@ -35,6 +35,7 @@ pub mod replay;
 pub mod service;
 pub mod source;
 pub mod store;
+pub mod surroundings;
 pub mod sys;
 pub mod twins;
 pub mod watcher;

@@ -32,6 +32,7 @@ pub mod nftables;
 pub mod order;
 mod report;
 pub mod route;
+pub mod ruleset;
 mod transports;
 mod ulogd_json;
 mod verdict;

@@ -1,4 +1,4 @@
-//! A netlink socket to the kernel's netfilter (netlink(7)), without a meaning for what it carries.
+//! A netlink socket to a part of the kernel (netlink(7)), without a meaning for what it carries.
 #![expect(unsafe_code, reason = "system calls")]
 
 use std::{
@@ -26,18 +26,44 @@ pub struct Datagram {
     pub from_kernel: bool,
 }
 
-/// A socket of the family `NETLINK_NETFILTER`, in the network namespace of this process.
+/// Which part of the kernel a socket speaks with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Family {
+    /// The firewall.
+    Netfilter,
+    /// Interfaces, addresses and routes (rtnetlink(7)).
+    Route,
+    /// The sockets of all programs (`sock_diag(7)`).
+    SockDiag,
+}
+
+impl Family {
+    const fn number(self) -> libc::c_int {
+        match self {
+            Self::Netfilter => libc::NETLINK_NETFILTER,
+            Self::Route => libc::NETLINK_ROUTE,
+            Self::SockDiag => libc::NETLINK_SOCK_DIAG,
+        }
+    }
+}
+
+/// A socket to a part of the kernel, in the network namespace of this process.
 #[derive(Debug)]
 pub struct Netlink {
     fd: AsyncFd<OwnedFd>,
 }
 
 impl Netlink {
-    /// Opens the socket. Needs no right; what is then asked of the kernel does.
+    /// Opens a socket to the firewall.
     pub fn netfilter() -> io::Result<Self> {
+        Self::open(Family::Netfilter)
+    }
+
+    /// Opens the socket. Needs no right; what is then asked of the kernel may.
+    pub fn open(family: Family) -> io::Result<Self> {
         let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
         // SAFETY: socket(2) takes three numbers and touches no memory of ours.
-        let fd = unsafe { libc::socket(libc::AF_NETLINK, kind, libc::NETLINK_NETFILTER) };
+        let fd = unsafe { libc::socket(libc::AF_NETLINK, kind, family.number()) };
         if fd < 0 {
             return Err(io::Error::last_os_error());
         }
