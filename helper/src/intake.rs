@@ -20,9 +20,9 @@ use crate::{
     clock,
     event::{Event, Timestamp},
     flow::Flow,
-    neighbourhood::Neighbourhood,
     source::Sink,
     store::Store,
+    surroundings::Outlook,
     twins::{Twins, identity},
     watcher::Watcher,
 };
@@ -53,6 +53,8 @@ pub struct Intake {
 #[derive(Debug)]
 struct State {
     watcher: Watcher,
+    /// What tells the watcher of this machine; where there is none it goes by what it was given.
+    outlook: Option<Outlook>,
     twins: Twins,
     changes: Vec<Change>,
     subscribers: mpsc::Sender<Change>,
@@ -71,6 +73,7 @@ impl Intake {
         Self {
             state: Mutex::new(State {
                 watcher,
+                outlook: None,
                 twins: Twins::new(REMEMBERED),
                 changes: Vec::new(),
                 subscribers,
@@ -83,10 +86,23 @@ impl Intake {
         }
     }
 
+    /// Has this tell detection how the machine changes, and what listens on it.
+    #[must_use]
+    pub fn with_outlook(self, outlook: Outlook) -> Self {
+        self.lock().outlook = Some(outlook);
+        self
+    }
+
     /// Has `work` hand in events, and stores and tells what comes of them.
     fn take_in<T>(&self, teller: usize, work: impl FnOnce(&mut Door<'_>) -> T) -> T {
         let mut state = self.lock();
         let due = state.watcher.next_deadline();
+        let State {
+            watcher, outlook, ..
+        } = &mut *state;
+        if let Some(outlook) = outlook {
+            outlook.before_packets(watcher);
+        }
         let mut door = Door {
             teller,
             alone: self.tellers.load(Ordering::Relaxed) < 2,
@@ -99,11 +115,6 @@ impl Intake {
         }
         self.settle(&mut state, due);
         done
-    }
-
-    /// Takes over what is newly known of this machine.
-    pub fn set_neighbourhood(&self, neighbourhood: Neighbourhood) {
-        self.lock().watcher.set_neighbourhood(neighbourhood);
     }
 
     /// Raises a test alert and says which incident it is; `None` where too many are open.
@@ -142,6 +153,7 @@ impl Intake {
     fn settle(&self, state: &mut State, due: Option<Timestamp>) {
         let State {
             watcher,
+            outlook,
             changes,
             subscribers,
             ..
@@ -155,6 +167,9 @@ impl Intake {
         }
         self.board
             .progress(watcher.last_seq(), watcher.open_incidents());
+        if let Some(outlook) = outlook {
+            outlook.before_telling(watcher, changes);
+        }
         for change in changes.drain(..) {
             self.store
                 .lock()
@@ -253,6 +268,7 @@ mod tests {
         capture::Capture,
         decode, detect,
         event::{Feed, Interface, Prefix},
+        neighbourhood::Neighbourhood,
         source::health::Health,
     };
 

@@ -1,7 +1,6 @@
 //! The whole data flow on one page: sources -> intake (detection, store) -> subscribers, with the bus's calls coming back.
 
 use std::{
-    fs,
     future::pending,
     path::PathBuf,
     sync::{Arc, Mutex},
@@ -12,7 +11,7 @@ use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::{mpsc, watch},
     task::JoinSet,
-    time::{sleep, timeout},
+    time::timeout,
 };
 use wallwatch_dbus::names;
 use zbus::{Connection, fdo};
@@ -25,7 +24,6 @@ use crate::{
     config::{Choice, Config},
     failure::Failure,
     intake::Intake,
-    neighbourhood::Neighbourhood,
     service::{Service, TestRequest},
     source::{
         Source, Trouble, auto,
@@ -35,7 +33,7 @@ use crate::{
         nflog::{Foreign, Nflog},
     },
     store::Store,
-    sys::addresses,
+    surroundings::Surroundings,
     watcher::Watcher,
 };
 
@@ -45,8 +43,6 @@ const CHANGES: usize = 1024;
 const TESTS: usize = 4;
 /// So long is waited for the bus to take the name back.
 const RELEASE_LIMIT: Duration = Duration::from_secs(1);
-/// Our own addresses are looked at again after so long.
-const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 /// What the command line and the configuration say together.
 #[derive(Debug)]
@@ -92,13 +88,11 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     let (test_in, test_out) = mpsc::channel(TESTS);
 
     let first_seq = u64::try_from(started_at.0).unwrap_or(1);
-    let watcher = Watcher::new(config.detect, neighbourhood(), first_seq);
-    let intake = Arc::new(Intake::new(
-        watcher,
-        Arc::clone(&store),
-        change_in,
-        Arc::clone(&board),
-    ));
+    let surroundings = Surroundings::open();
+    let neighbourhood = surroundings.watch().borrow().clone();
+    let watcher = Watcher::new(config.detect, neighbourhood, first_seq);
+    let intake = Intake::new(watcher, Arc::clone(&store), change_in, Arc::clone(&board));
+    let intake = Arc::new(intake.with_outlook(surroundings.outlook()));
     // The name comes first: a second helper ends here, before it has touched the firewall.
     let connection = Connection::system()
         .await
@@ -115,7 +109,7 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     let keeping_time = Arc::clone(&intake);
     tokio::spawn(async move { keeping_time.keep_time().await });
     tokio::spawn(answer_tests(Arc::clone(&intake), test_out));
-    tokio::spawn(look_around(Arc::clone(&intake)));
+    tokio::spawn(surroundings.follow());
 
     let mut sources = Sources::new(intake);
     for (number, health) in groups {
@@ -276,26 +270,4 @@ async fn answer_tests(intake: Arc<Intake>, mut tests: mpsc::Receiver<TestRequest
             _ = reply.send(id);
         }
     }
-}
-
-/// Looks at this machine again and again.
-async fn look_around(intake: Arc<Intake>) {
-    loop {
-        sleep(LOOK_AGAIN).await;
-        intake.set_neighbourhood(neighbourhood());
-    }
-}
-
-/// This machine as it is now.
-fn neighbourhood() -> Neighbourhood {
-    let range = fs::read_to_string("/proc/sys/net/ipv4/ip_local_port_range").unwrap_or_default();
-    let mut ports = range.split_ascii_whitespace().map(str::parse);
-    let mut known = Neighbourhood {
-        addresses: addresses::own().unwrap_or_default(),
-        ..Neighbourhood::default()
-    };
-    if let (Some(Ok(first)), Some(Ok(last))) = (ports.next(), ports.next()) {
-        known.ephemeral = first..=last;
-    }
-    known
 }

@@ -361,7 +361,8 @@ mod tests {
             let whole = make(table, name, policy);
             assert_eq!(chain(&whole, b"wallwatch"), Some(Chain { drops, maker }));
             for end in 0..whole.len() {
-                drop(chain(&whole[..end], b"wallwatch"));
+                let cut = chain(&whole[..end], b"wallwatch");
+                assert!(cut.is_none_or(|cut| cut.maker == maker), "{end}");
             }
         }
         let own = make(b"wallwatch\0", b"seen\0", Some(1));

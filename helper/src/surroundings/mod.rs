@@ -1,12 +1,13 @@
 //! What this machine is and how it changes: looks at the kernel and at files, that make the pure values detection knows.
 //!
 //! [`Surroundings`] follows interfaces, addresses and routes, and sleeps while none of them changes. Files that nobody announces,
-//! as the list of name servers, are read again when [`Glance`] asks, which whoever has packets does. [`listeners`] looks at what
-//! listens, when somebody asks.
+//! as the list of name servers, are read again while packets come. [`Outlook`] hands all of it to detection, with what [`listeners`]
+//! sees listen when there is an alert.
 
 mod ask;
 pub mod listeners;
 mod network;
+mod outlook;
 mod texts;
 mod units;
 
@@ -22,6 +23,7 @@ use tokio::{
     time::sleep_until,
 };
 
+pub use self::outlook::Outlook;
 use self::{network::View, texts::Texts};
 use crate::{
     clock,
@@ -56,15 +58,15 @@ const GLANCE_INTERVAL: Duration = Duration::from_secs(10);
 const SLEPT: Duration = Duration::from_secs(1);
 
 /// Asks for a look at what nobody announces.
-#[derive(Debug, Clone)]
-pub struct Glance {
+#[derive(Debug)]
+struct Glance {
     wanted: Arc<Notify>,
     last: Option<Instant>,
 }
 
 impl Glance {
     /// Packets came at this moment. Costs next to nothing.
-    pub fn packets(&mut self, now: Instant) {
+    fn packets(&mut self, now: Instant) {
         let due = |last| now.saturating_duration_since(last) >= GLANCE_INTERVAL;
         if self.last.is_none_or(due) {
             self.last = Some(now);
@@ -119,9 +121,14 @@ impl Surroundings {
         self.told.subscribe()
     }
 
-    /// What whoever has packets asks by.
+    /// What whoever drives detection sees of it.
     #[must_use]
-    pub fn glance(&self) -> Glance {
+    pub fn outlook(&self) -> Outlook {
+        Outlook::new(self.watch(), self.glance())
+    }
+
+    /// What whoever has packets asks by.
+    fn glance(&self) -> Glance {
         Glance {
             wanted: Arc::clone(&self.wanted),
             last: None,
@@ -238,8 +245,10 @@ async fn stirred(changes: Option<&Netlink>, view: &View, buffer: &mut [u8]) -> i
     let Some(socket) = changes else {
         return pending().await;
     };
-    let datagram = match socket.receive(buffer).await {
+    socket.readable().await?;
+    let datagram = match socket.try_receive(buffer) {
         Ok(datagram) => datagram,
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
         // More changed than could be told.
         Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
             interface::names_changed();
