@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
+    atomic::{AtomicI64, AtomicU64, Ordering},
 };
 
 use tokio::sync::watch;
@@ -31,7 +31,8 @@ pub struct Board {
     sources: Vec<Arc<Health>>,
     last_seq: AtomicU64,
     open_incidents: AtomicU64,
-    stopped: AtomicBool,
+    /// How many packets were stopped.
+    stopped: AtomicI64,
 }
 
 impl Board {
@@ -48,7 +49,7 @@ impl Board {
             sources,
             last_seq: AtomicU64::new(0),
             open_incidents: AtomicU64::new(0),
-            stopped: AtomicBool::new(false),
+            stopped: AtomicI64::new(0),
         }
     }
 
@@ -61,9 +62,9 @@ impl Board {
         );
     }
 
-    /// Notes that a packet was stopped, so there is a firewall.
-    pub fn packet_stopped(&self) {
-        self.stopped.store(true, Ordering::Relaxed);
+    /// Notes that so many packets were stopped, so there is a firewall; less than none where that is taken back.
+    pub fn packets_stopped(&self, packets: i64) {
+        self.stopped.fetch_add(packets, Ordering::Relaxed);
     }
 
     /// The number of the latest change.
@@ -103,7 +104,7 @@ impl Board {
             capturing,
             reason,
             mend,
-            firewall: if self.stopped.load(Ordering::Relaxed) {
+            firewall: if self.stopped.load(Ordering::Relaxed) > 0 {
                 "yes"
             } else {
                 "unknown"

@@ -106,12 +106,12 @@ impl Intake {
         let mut door = Door {
             teller,
             alone: self.tellers.load(Ordering::Relaxed) < 2,
-            stopped: false,
+            stopped: 0,
             state: &mut state,
         };
         let done = work(&mut door);
-        if door.stopped {
-            self.board.packet_stopped();
+        if door.stopped != 0 {
+            self.board.packets_stopped(door.stopped);
         }
         self.settle(&mut state, due);
         done
@@ -216,8 +216,8 @@ pub struct Door<'a> {
     teller: usize,
     /// Is there but one source of packets?
     alone: bool,
-    /// Was a packet stopped, so that there is a firewall?
-    stopped: bool,
+    /// How many packets were stopped, without those of which that was taken back.
+    stopped: i64,
     state: &'a mut State,
 }
 
@@ -230,7 +230,7 @@ impl Sink for Door<'_> {
                 return;
             }
         }
-        self.stopped |= event.verdict == Verdict::Dropped;
+        self.stopped += i64::from(event.verdict == Verdict::Dropped);
         let State {
             watcher, changes, ..
         } = self.state;
@@ -238,6 +238,7 @@ impl Sink for Door<'_> {
     }
 
     fn passed_after_all(&mut self, event: &Event) {
+        self.stopped -= 1;
         self.state.watcher.passed_after_all(event);
     }
 

@@ -57,9 +57,14 @@ impl Watcher {
         true
     }
 
-    /// Takes back that this packet was stopped.
-    pub const fn passed_after_all(&mut self, event: &Event) {
-        _ = (self, event);
+    /// Takes back that this packet was stopped: it was told as dropped, and had passed.
+    pub fn passed_after_all(&mut self, event: &Event) {
+        let Class::Probe(probe) = classify(event, &self.neighbourhood, &self.flows) else {
+            return;
+        };
+        let trace = Trace::from(event);
+        self.scan.passed_after_all(&trace, &probe);
+        self.incidents.passed_after_all(&trace, &probe);
     }
 
     /// Looks at a flow that began, of whose first packet nobody else has told: who begins many with different ports of this
@@ -336,6 +341,38 @@ mod tests {
             scene.watcher.remember_flow(&flow);
         }
         assert_eq!(late(&mut scene), 0);
+    }
+
+    #[test]
+    fn a_packet_that_passed_after_all_puts_the_verdict_right_before_and_behind_the_alarm() {
+        let mut scene = Scene::new();
+        let late = |scene: &mut Scene, dport: u16| {
+            let mut event = test_event(START);
+            (event.packet.df, event.packet.len) = (false, 44);
+            event.packet.src = "203.0.113.9".parse().unwrap();
+            if let Transport::Tcp(tcp) = &mut event.packet.transport {
+                (tcp.dport, tcp.window) = (dport, 1024);
+            }
+            event.verdict = Verdict::Passed;
+            scene.watcher.passed_after_all(&event);
+        };
+        scene.syn(START, "203.0.113.9", 1);
+        late(&mut scene, 1);
+        let told = [2, 3]
+            .map(|dport| scene.syn(START, "203.0.113.9", dport))
+            .concat();
+        let [Change::Raised(alert)] = told.as_slice() else {
+            panic!("{told:?}")
+        };
+        assert_eq!((alert.verdict.as_str(), alert.packets), ("mixed", 3));
+        late(&mut scene, 2);
+        late(&mut scene, 3);
+        let told = scene.tick(START.plus(UPDATE_INTERVAL));
+        let [Change::Updated(alert)] = told.as_slice() else {
+            panic!("{told:?}")
+        };
+        assert_eq!((alert.verdict.as_str(), alert.packets), ("passed", 3));
+        assert!(alert.tags.iter().any(|tag| tag == "accepted"));
     }
 
     #[test]

@@ -7,7 +7,7 @@ use wallwatch_dbus::{Alert, Family, Kind, MAX_LISTED_SOURCES, Severity, Verdict}
 
 use super::ports::PortSet;
 use crate::{
-    detect::{Config, Nature, Probe, Sighting, Tally, Tool, Trace, Track, tally},
+    detect::{Config, Fates, Nature, Probe, Sighting, Tally, Tool, Trace, Track, tally},
     event::{Feed, Interface, Timestamp},
     exposure::Exposure,
     packet::Protocol,
@@ -64,7 +64,7 @@ pub(super) struct Incident {
     /// What was asked for where there are no ports: protocols, ICMP types.
     asked: PortSet,
     interface: Interface,
-    verdict: Verdict,
+    fates: Fates,
     packets: u64,
     packets_to_alert: u64,
     tool: Option<Tool>,
@@ -95,12 +95,12 @@ impl Incident {
         if sighting.slow {
             incident.traits.push("slow");
         }
-        let packets = incident.packets;
+        let (packets, fates) = (incident.packets, incident.fates);
         let tally = incident.tally.clone();
         incident.add(trace, probe, config);
         // The track had counted this packet already.
         if sighting.track.is_some() {
-            (incident.packets, incident.tally) = (packets, tally);
+            (incident.packets, incident.fates, incident.tally) = (packets, fates, tally);
         }
         incident.packets_to_alert = incident.packets;
         incident.rise(config);
@@ -125,7 +125,7 @@ impl Incident {
             protocols: ArrayVec::new(),
             asked: PortSet::default(),
             interface: trace.interface,
-            verdict: trace.verdict,
+            fates: Fates::default(),
             packets: 0,
             packets_to_alert: 0,
             tool: None,
@@ -149,6 +149,7 @@ impl Incident {
         incident.targets.push(trace.dst);
         incident.protocols.push(trace.protocol);
         trace.dport.map(|port| incident.ports.insert(port));
+        incident.fates = Fates::of(trace.verdict);
         tally(&mut incident.tally, Kind::Test, 1.0);
         incident
     }
@@ -157,7 +158,7 @@ impl Incident {
         self.first_seen = track.first;
         self.open_since = track.first;
         self.packets = track.packets;
-        self.verdict = track.verdict;
+        self.fates = track.fates;
         self.trusted = track.trusted;
         self.tally.clone_from(&track.tally);
         for port in &track.ports {
@@ -194,7 +195,7 @@ impl Incident {
         if !self.protocols.is_full() && !self.protocols.contains(&trace.protocol) {
             self.protocols.push(trace.protocol);
         }
-        self.verdict = self.verdict.and(trace.verdict);
+        self.fates = self.fates.and(Fates::of(trace.verdict));
         self.trusted &= trace.trusted;
         self.tool = self.tool.or(probe.tool);
         self.bear("accepted", trace.verdict == Verdict::Passed);
@@ -208,6 +209,17 @@ impl Incident {
             self.sport = None;
         }
         self.rise(config);
+    }
+
+    /// Takes back that this probe was stopped; says whether that changes anything.
+    pub(super) fn passed_after_all(&mut self, probe: &Probe) -> bool {
+        // As in `add`: such a packet told nothing.
+        if probe.nature == Nature::ReplyLike && !self.tally.is_empty() {
+            return false;
+        }
+        let put_right = self.fates.passed_after_all();
+        self.bear("accepted", put_right);
+        put_right
     }
 
     /// Notes a trait.
@@ -341,7 +353,7 @@ impl Incident {
             port_count: self.ports.len().into(),
             protocol,
             interface: self.interface.to_string(),
-            verdict: self.verdict.to_string(),
+            verdict: self.fates.verdict().to_string(),
             packets: self.packets,
             packets_to_alert: self.packets_to_alert,
             first_seen: self.first_seen.0,

@@ -203,6 +203,18 @@ impl Incidents {
         true
     }
 
+    /// Takes back that this probe was stopped. Clients are told with the next update.
+    pub fn passed_after_all(&mut self, trace: &Trace, probe: &Probe) {
+        let key = (Origin::of(trace.src), probe.kind.family(), 0);
+        let Some(open) = self.open.get_mut(&key) else {
+            return;
+        };
+        if open.incident.passed_after_all(probe) && !open.untold {
+            open.untold = true;
+            self.due = Some(earlier(self.due, open.due()));
+        }
+    }
+
     /// Opens a new incident.
     fn raise(&mut self, key: Key, incident: Incident, now: Timestamp, changes: &mut Vec<Change>) {
         self.next_id += 1;

@@ -7,6 +7,7 @@
 
 mod class;
 mod config;
+mod fates;
 mod fingerprint;
 mod flow;
 mod forged;
@@ -26,6 +27,7 @@ pub use config::{
     Config, DEFAULT_FAST_HALF_LIFE, DEFAULT_HIGH_PORTS, DEFAULT_MEDIUM_PORTS,
     DEFAULT_SLOW_HALF_LIFE, DEFAULT_THRESHOLD,
 };
+pub use fates::Fates;
 pub use flow::classify_flow;
 pub use origin::Origin;
 pub(crate) use origin::{address_halves, folded};

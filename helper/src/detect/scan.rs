@@ -3,7 +3,7 @@
 use wallwatch_dbus::Family;
 
 use super::{
-    Config, Origin,
+    Config, Fates, Origin,
     class::{Nature, Probe},
     origin,
     sets::Sets,
@@ -73,7 +73,7 @@ impl Scan {
             packets: 1,
             port: trace.dport,
             target: trace.dst,
-            verdict: trace.verdict,
+            fates: Fates::of(trace.verdict),
             trusted: trace.trusted,
         };
         // Two look-ups instead of one: a reference that is returned must not be held over the insertion.
@@ -96,12 +96,22 @@ impl Scan {
         }
     }
 
+    /// Takes back that this probe was stopped.
+    pub fn passed_after_all(&mut self, trace: &Trace, probe: &Probe) {
+        let tag = Origin::of(trace.src).tag(probe.kind.family(), self.seed);
+        if let Some(track) = self.tracks.get(tag) {
+            track.fates.passed_after_all();
+        } else if let Some(novice) = self.probation.get(tag) {
+            novice.sample.fates.passed_after_all();
+        }
+    }
+
     /// Moves an origin from probation to the tracks at its second unit; false where it stays or is new.
     fn promote(&mut self, tag: u64, probe: &Probe, sample: Sample) -> bool {
         match self.probation.get(tag) {
             Some(novice) if novice.sample.mark == sample.mark => {
                 novice.sample.packets += 1;
-                novice.sample.verdict = novice.sample.verdict.and(sample.verdict);
+                novice.sample.fates = novice.sample.fates.and(sample.fates);
                 novice.sample.trusted &= sample.trusted;
                 novice.last = novice.last.max(sample.time);
                 false
@@ -110,7 +120,7 @@ impl Scan {
                 let Some(novice) = self.probation.remove(tag) else {
                     return false;
                 };
-                let mut track = Track::new(novice.sample.time, novice.sample.verdict);
+                let mut track = Track::new(novice.sample.time);
                 track.add(&novice.probe, &novice.sample, &self.config);
                 let config = self.config;
                 self.tracks

@@ -3,10 +3,10 @@
 use std::net::IpAddr;
 
 use arrayvec::ArrayVec;
-use wallwatch_dbus::{Kind, Verdict};
+use wallwatch_dbus::Kind;
 
 use super::{
-    Config,
+    Config, Fates,
     class::{Nature, Probe},
 };
 use crate::event::Timestamp;
@@ -53,7 +53,7 @@ pub struct Track {
     /// Different units.
     pub units: u32,
     /// What became of all of them.
-    pub verdict: Verdict,
+    pub fates: Fates,
     /// Could only the kernel have told all of them?
     pub trusted: bool,
     /// Weights by kind.
@@ -84,12 +84,12 @@ pub(super) enum Mark {
 
 impl Track {
     /// A track that has seen nothing.
-    pub(super) fn new(now: Timestamp, verdict: Verdict) -> Self {
+    pub(super) fn new(now: Timestamp) -> Self {
         Self {
             first: now,
             packets: 0,
             units: 0,
-            verdict,
+            fates: Fates::default(),
             trusted: true,
             tally: Tally::new(),
             ports: ArrayVec::new(),
@@ -106,11 +106,11 @@ impl Track {
     /// Takes one more packet in; says whether its unit is new.
     pub(super) fn add(&mut self, probe: &Probe, sample: &Sample, config: &Config) -> bool {
         if sample.time.since(self.last) >= FORGOTTEN_AFTER {
-            *self = Self::new(sample.time, sample.verdict);
+            *self = Self::new(sample.time);
         }
         self.last = self.last.max(sample.time);
         self.packets += sample.packets;
-        self.verdict = self.verdict.and(sample.verdict);
+        self.fates = self.fates.and(sample.fates);
         self.trusted &= sample.trusted;
         if probe.nature != Nature::ReplyLike {
             tally(&mut self.tally, probe.kind, probe.weight);
@@ -188,7 +188,7 @@ pub(super) struct Sample {
     pub(super) packets: u64,
     pub(super) port: Option<u16>,
     pub(super) target: IpAddr,
-    pub(super) verdict: Verdict,
+    pub(super) fates: Fates,
     pub(super) trusted: bool,
 }
 
