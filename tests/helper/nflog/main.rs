@@ -2,7 +2,9 @@
 
 mod byways;
 mod extras;
+mod faults;
 mod floods;
+mod groups;
 mod reader;
 mod sender;
 mod verdicts;

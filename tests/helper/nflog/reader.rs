@@ -1,6 +1,12 @@
 //! The helper's own source without the rest of the helper: this program once more, in a namespace, writing each event as a line.
 
-use std::{collections::HashMap, net::IpAddr, path::Path, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap,
+    net::IpAddr,
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 use wallwatch_helper::{
     config::Config,
@@ -14,7 +20,7 @@ use wallwatch_helper::{
     },
 };
 use wallwatch_test_support::{
-    NetNs, Program,
+    NetNs, Program, TempDir,
     process::{Process, holds_within},
 };
 
@@ -22,6 +28,14 @@ use wallwatch_test_support::{
 const READER: &str = "WALLWATCH_TEST_READER";
 /// How long anything may take that takes next to no time.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// The arguments by which this program is the reader and nothing else.
+const ARGUMENTS: [&str; 3] = ["--exact", "reader::reader", "--nocapture"];
+
+/// This program.
+fn this() -> PathBuf {
+    std::env::current_exe().expect("a test knows its own program")
+}
 
 /// A reader that runs.
 #[derive(Debug)]
@@ -68,11 +82,30 @@ impl Reader {
         Self::start_as(ns, "count")
     }
 
+    /// As [`Self::start`], with an nft that knows no owned tables.
+    pub(crate) fn start_with_old_nft(ns: &NetNs, dir: &TempDir) -> Self {
+        let new = dir.path().join("nft.new");
+        let old = dir.write(
+            "nft",
+            format!(
+                "#!/bin/sh\n[ \"$1\" = -i ] && {{ echo 'Error: syntax error, unexpected owner' >&2; exit 1; }}\nexec {} \"$@\"\n",
+                new.display()
+            ),
+        );
+        let hide = "cp /usr/sbin/nft \"$2\"; chmod 755 \"$1\"; mount --bind \"$1\" /usr/sbin/nft; shift 2; exec \"$@\"";
+        let program = Program::shell(hide).arg("sh").arg(old).arg(new);
+        let program = program.arg(this()).args(ARGUMENTS);
+        Self::run(
+            ns,
+            program.wrapped(["unshare", "--mount"]).env(READER, "own"),
+        )
+    }
+
     fn start_as(ns: &NetNs, what: &str) -> Self {
-        let this = std::env::current_exe().expect("a test knows its own program");
-        let program = Program::new(this)
-            .args(["--exact", "reader::reader", "--nocapture"])
-            .env(READER, what);
+        Self::run(ns, Program::new(this()).args(ARGUMENTS).env(READER, what))
+    }
+
+    fn run(ns: &NetNs, program: Program) -> Self {
         let mut process = ns.inside(program).start();
         process.wait_for("listening", LIMIT);
         Self { process }
