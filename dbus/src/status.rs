@@ -17,7 +17,8 @@ record! {
         pub reason: String,
         /// The command that would mend it, or empty.
         pub mend: String,
-        /// Is a firewall known to stop packets on this machine? `yes` once one was seen to be stopped, `unknown` until then.
+        /// Is a firewall known to stop packets on this machine? `yes` once one was seen to be stopped, `none` where no rule stops any,
+        /// else `unknown`.
         pub firewall: String,
         /// The last sequence number given to a change.
         pub last_seq: u64,

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicI64, AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
 };
 
 use tokio::sync::watch;
@@ -33,6 +33,7 @@ pub struct Board {
     open_incidents: AtomicU64,
     /// How many packets were stopped.
     stopped: AtomicI64,
+    no_firewall: AtomicBool,
 }
 
 impl Board {
@@ -50,6 +51,7 @@ impl Board {
             last_seq: AtomicU64::new(0),
             open_incidents: AtomicU64::new(0),
             stopped: AtomicI64::new(0),
+            no_firewall: AtomicBool::new(false),
         }
     }
 
@@ -65,6 +67,11 @@ impl Board {
     /// Notes that so many packets were stopped, so there is a firewall; less than none where that is taken back.
     pub fn packets_stopped(&self, packets: i64) {
         self.stopped.fetch_add(packets, Ordering::Relaxed);
+    }
+
+    /// Notes whether it is proven that nothing on this machine stops packets.
+    pub fn no_firewall(&self, proven: bool) {
+        self.no_firewall.store(proven, Ordering::Relaxed);
     }
 
     /// The number of the latest change.
@@ -104,16 +111,22 @@ impl Board {
             capturing,
             reason,
             mend,
-            firewall: if self.stopped.load(Ordering::Relaxed) > 0 {
-                "yes"
-            } else {
-                "unknown"
-            }
-            .to_owned(),
+            firewall: self.firewall().to_owned(),
             last_seq: self.last_seq(),
             open_incidents: self.open_incidents.load(Ordering::Relaxed),
             started_at: self.started_at.0,
             sources,
+        }
+    }
+
+    /// Is there a firewall? What is gone after it stopped packets is not there any more.
+    fn firewall(&self) -> &'static str {
+        if self.no_firewall.load(Ordering::Relaxed) {
+            "none"
+        } else if self.stopped.load(Ordering::Relaxed) > 0 {
+            "yes"
+        } else {
+            "unknown"
         }
     }
 }

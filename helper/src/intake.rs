@@ -232,8 +232,14 @@ impl Sink for Door<'_> {
         }
         self.stopped += i64::from(event.verdict == Verdict::Dropped);
         let State {
-            watcher, changes, ..
+            watcher,
+            outlook,
+            changes,
+            ..
         } = self.state;
+        if let Some(outlook) = outlook {
+            outlook.heard(event);
+        }
         watcher.observe(event, changes);
     }
 

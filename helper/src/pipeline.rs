@@ -33,7 +33,10 @@ use crate::{
         nflog::{Foreign, Nflog},
     },
     store::Store,
-    surroundings::Surroundings,
+    surroundings::{
+        Surroundings,
+        firewall::{self, FirewallWatch},
+    },
     watcher::Watcher,
 };
 
@@ -92,7 +95,9 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     let neighbourhood = surroundings.watch().borrow().clone();
     let watcher = Watcher::new(config.detect, neighbourhood, first_seq);
     let intake = Intake::new(watcher, Arc::clone(&store), change_in, Arc::clone(&board));
-    let intake = Arc::new(intake.with_outlook(surroundings.outlook()));
+    let outlook = surroundings.outlook();
+    let ufw_heard = outlook.ufw_heard();
+    let intake = Arc::new(intake.with_outlook(outlook));
     // The name comes first: a second helper ends here, before it has touched the firewall.
     let connection = Connection::system()
         .await
@@ -100,7 +105,7 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     let polkit = Polkit::new(&connection)
         .await
         .map_err(|error| Failure::no_bus(&error))?;
-    let service = Service::new(Box::new(polkit), board, store, test_in);
+    let service = Service::new(Box::new(polkit), Arc::clone(&board), store, test_in);
     let announcer = service.announcer();
     let leaving = serve(&connection, service).await?;
     let bus_gone = tokio::spawn(announcer.forgetting(leaving));
@@ -110,6 +115,10 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     tokio::spawn(async move { keeping_time.keep_time().await });
     tokio::spawn(answer_tests(Arc::clone(&intake), test_out));
     tokio::spawn(surroundings.follow());
+    let firewall = FirewallWatch::open(ufw_heard);
+    tokio::spawn(firewall::tell_board(firewall.watch(), board));
+    tokio::spawn(firewall::advise(firewall.watch(), Arc::clone(&kmsg)));
+    tokio::spawn(firewall.follow());
 
     let mut sources = Sources::new(intake);
     for (number, health) in groups {

@@ -5,6 +5,7 @@
 //! writes its [`health`]; [`auto`] decides which are wanted where nobody said so. What a source hears it hands to a [`Sink`], one
 //! by one and by reference, so that nothing is copied and nothing waits between the kernel and detection.
 
+pub mod advice;
 pub mod auto;
 pub mod health;
 pub mod keeper;

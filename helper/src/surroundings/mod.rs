@@ -2,9 +2,11 @@
 //!
 //! [`Surroundings`] follows interfaces, addresses and routes, and sleeps while none of them changes. Files that nobody announces,
 //! as the list of name servers, are read again while packets come. [`Outlook`] hands all of it to detection, with what [`listeners`]
-//! sees listen when there is an alert.
+//! sees listen when there is an alert. [`firewall`] follows the user's own rules and says what follows for those who read the kernel's
+//! log.
 
 mod ask;
+pub mod firewall;
 pub mod listeners;
 mod network;
 mod outlook;

@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
 use super::{Glance, listeners::Lookout};
-use crate::{alert::Change, clock, journal, neighbourhood::Neighbourhood, watcher::Watcher};
+use crate::{
+    alert::Change, clock, event::Event, journal, neighbourhood::Neighbourhood, source::advice::ufw,
+    watcher::Watcher,
+};
 
 /// What was seen to listen is believed for so long. Looking takes less than a millisecond on a desktop.
 const BELIEVED: Duration = Duration::from_secs(5);
@@ -18,6 +21,7 @@ pub struct Outlook {
     /// `None` once it could not look.
     lookout: Option<Lookout>,
     looked_at: Option<Instant>,
+    ufw_heard: watch::Sender<bool>,
 }
 
 impl Outlook {
@@ -28,6 +32,21 @@ impl Outlook {
             glance,
             lookout: Some(Lookout::new()),
             looked_at: None,
+            ufw_heard: watch::Sender::new(false),
+        }
+    }
+
+    /// Tells when a packet was heard that a rule of ufw's logged.
+    #[must_use]
+    pub fn ufw_heard(&self) -> watch::Receiver<bool> {
+        self.ufw_heard.subscribe()
+    }
+
+    /// A packet came.
+    pub fn heard(&self, event: &Event) {
+        if ufw::is_prefix(&event.prefix) {
+            self.ufw_heard
+                .send_if_modified(|heard| !std::mem::replace(heard, true));
         }
     }
 

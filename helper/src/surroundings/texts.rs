@@ -41,13 +41,17 @@ impl Texts {
 
 /// The beginning of a text file; empty where it cannot be read.
 pub(super) fn text(path: &Path) -> String {
+    text_up_to(path, MOST_BYTES)
+}
+
+/// So many bytes of a text file at most; empty where it cannot be read.
+pub(super) fn text_up_to(path: &Path, most: u64) -> String {
     let mut bytes = Vec::new();
-    let read = fs::File::open(path)
-        .and_then(|file| file.take(MOST_BYTES).read_to_end(&mut bytes).map(drop));
-    if read.is_err() {
-        return String::new();
+    let file = fs::File::open(path);
+    match file.and_then(|file| file.take(most).read_to_end(&mut bytes)) {
+        Ok(_) => String::from_utf8_lossy(&bytes).into_owned(),
+        Err(_) => String::new(),
     }
-    String::from_utf8_lossy(&bytes).into_owned()
 }
 
 /// Adds the name servers of a resolv.conf(5) that are not known yet and not on this machine.
