@@ -35,7 +35,6 @@ use crate::{
     neighbourhood::{DEFAULT_EPHEMERAL, Neighbourhood},
     sys::{
         clock_change::ClockChange,
-        interface,
         netlink::{Family, Netlink},
     },
 };
@@ -252,23 +251,14 @@ async fn stirred(changes: Option<&Netlink>, view: &View, buffer: &mut [u8]) -> i
         Ok(datagram) => datagram,
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(false),
         // More changed than could be told.
-        Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => {
-            interface::names_changed();
-            return Ok(true);
-        }
+        Err(error) if error.raw_os_error() == Some(libc::ENOBUFS) => return Ok(true),
         Err(error) => return Err(error),
     };
     if !datagram.from_kernel {
         return Ok(false);
     }
     let mut messages = Envelopes(&buffer[..datagram.len]);
-    let stirs = messages.any(|message| {
-        let stirs = view.is_stirred_by(&message);
-        if stirs && network::is_of_a_link(&message) {
-            interface::names_changed();
-        }
-        stirs
-    });
+    let stirs = messages.any(|message| view.is_stirred_by(&message));
     Ok(stirs || datagram.truncated)
 }
 

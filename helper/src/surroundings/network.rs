@@ -126,11 +126,6 @@ impl View {
     }
 }
 
-/// Does this message tell that an interface came, went or has another name?
-pub(super) const fn is_of_a_link(message: &Envelope<'_>) -> bool {
-    matches!(message.kind, kind::NEW_LINK | kind::DEL_LINK)
-}
-
 /// Reads an entry where it is of this type.
 fn of<T>(entry: &Envelope<'_>, kind: u16, read: impl Fn(&[u8]) -> Option<T>) -> Option<T> {
     (entry.kind == kind).then(|| read(entry.body)).flatten()
