@@ -1,7 +1,7 @@
 //! The whole data flow on one page: sources -> intake (detection, store) -> subscribers, with the bus's calls coming back.
 
 use std::{
-    future::pending,
+    future::{pending, ready},
     path::PathBuf,
     sync::{Arc, Mutex},
     time::Duration,
@@ -124,7 +124,7 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     for (number, health) in groups {
         let (config, kept) = (config.clone(), Arc::clone(&health));
         sources.keep_always(&health, move || {
-            Foreign::open(number, config.clone(), Arc::clone(&kept))
+            ready(Foreign::open(number, &config, Arc::clone(&kept)))
         });
     }
     let (choice, health) = (config.kmsg, Arc::clone(&nflog));

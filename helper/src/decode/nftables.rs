@@ -12,7 +12,7 @@ use super::{
 const NLMSG_ERROR: u16 = 2;
 const NLMSG_DONE: u16 = 3;
 /// `NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_NEWOBJ`.
-const NEW_OBJECT: u16 = (10 << 8) | 18;
+const NEW_OBJECT: u16 = 0x0a12;
 /// `NFNL_SUBSYS_NFTABLES`.
 const NFTABLES: u16 = 10;
 /// `NFT_MSG_DELTABLE`, `DELCHAIN`, `DELRULE`, `DELSET`, `DELOBJ`.

@@ -99,8 +99,8 @@ impl Scan {
     /// Takes back that this probe was stopped.
     pub fn passed_after_all(&mut self, trace: &Trace, probe: &Probe) {
         let tag = Origin::of(trace.src).tag(probe.kind.family(), self.seed);
-        if let Some(track) = self.tracks.get(tag) {
-            track.fates.passed_after_all();
+        if let Some(known) = self.tracks.get(tag) {
+            known.fates.passed_after_all();
         } else if let Some(novice) = self.probation.get(tag) {
             novice.sample.fates.passed_after_all();
         }

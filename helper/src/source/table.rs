@@ -25,7 +25,7 @@ const RULES: &str = include_str!("wallwatch.nft");
 const CLEAR: &str = "table inet wallwatch; delete table inet wallwatch; ";
 /// The name of the table, as the kernel tells it.
 const NAME: &[u8] = b"wallwatch";
-/// `NFNLGRP_NFTABLES` (linux/netfilter/nfnetlink.h): who changes what.
+/// `NFNLGRP_NFTABLES` (`linux/netfilter/nfnetlink.h`): who changes what.
 const CHANGES: libc::c_int = 7;
 /// Notices of the kernel's are no longer than a page, or two.
 const NOTICE: usize = 16 * 1024;
@@ -48,7 +48,7 @@ pub struct Table {
 #[derive(Debug)]
 enum Keeping {
     /// It belongs to a child.
-    Held(Holder),
+    Held(Box<Holder>),
     /// It belongs to nobody: the kernel tells when somebody takes something out of it.
     Watched(Netlink),
 }
@@ -85,7 +85,7 @@ impl Table {
             Ok(holder) => Ok(Self {
                 nft,
                 group,
-                keeping: Keeping::Held(holder),
+                keeping: Keeping::Held(Box::new(holder)),
             }),
             Err(Refusal::Nft(words)) if words.contains("Operation not permitted") => {
                 Err(Trouble::new(
@@ -164,9 +164,10 @@ impl Table {
     /// Takes the table out.
     pub async fn remove(self) {
         let removed = match self.keeping {
-            Keeping::Held(Holder {
-                mut child, stdin, ..
-            }) => {
+            Keeping::Held(holder) => {
+                let Holder {
+                    mut child, stdin, ..
+                } = *holder;
                 drop(stdin);
                 // One that does not end is killed when it is dropped; its table vanishes with it all the same.
                 timeout(END_LIMIT, child.wait())

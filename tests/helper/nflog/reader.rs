@@ -281,20 +281,16 @@ fn reader() {
 async fn read(what: &str) -> Result<(), Trouble> {
     let config = Config::parse(Path::new("/nonexistent"), "").expect("nothing is a configuration");
     let health = Arc::new(Health::new("nflog"));
-    match what.split_once(':') {
-        Some(("foreign", group)) => {
-            let group = group.parse().expect("a group is a number");
-            let source = Foreign::open(group, config, Arc::clone(&health)).await?;
-            listen(source, Writer, &health).await
-        }
-        _ => {
-            let source = Nflog::open(config, Arc::clone(&health)).await?;
-            if what == "count" {
-                count(source, &health).await
-            } else {
-                listen(source, Writer, &health).await
-            }
-        }
+    if let Some(("foreign", group)) = what.split_once(':') {
+        let group = group.parse().expect("a group is a number");
+        let source = Foreign::open(group, &config, Arc::clone(&health))?;
+        return listen(source, Writer, &health).await;
+    }
+    let source = Nflog::open(config, Arc::clone(&health)).await?;
+    if what == "count" {
+        count(source, &health).await
+    } else {
+        listen(source, Writer, &health).await
     }
 }
 

@@ -126,8 +126,8 @@ impl Cell {
     }
 
     /// Cells that no packet can reach, and why: what conntrack calls INVALID has no connection that NAT could rewrite, so it goes
-    /// to the machine itself. A XMAS segment is (`tcp_error` in net/netfilter/nf_conntrack_proto_tcp.c). An ACK out of nowhere is
-    /// not: conntrack takes it for the middle of a connection (net.netfilter.nf_conntrack_tcp_loose).
+    /// to the machine itself. A XMAS segment is (`tcp_error` in `net/netfilter/nf_conntrack_proto_tcp.c`). An ACK out of nowhere is
+    /// not: conntrack takes it for the middle of a connection (`net.netfilter.nf_conntrack_tcp_loose`).
     fn is_unreachable(self) -> bool {
         self.ruling.is_dnat() && self.probe == Probe::Xmas
     }
@@ -187,13 +187,15 @@ fn nft() -> String {
                     nat,
                     "{these} dnat {ip} to {container} comment \"nat {name}\""
                 )
-                .unwrap();
-                writeln!(input, "{these} accept comment \"local {name}\"").unwrap();
+                .expect("a String takes every text");
+                writeln!(input, "{these} accept comment \"local {name}\"")
+                    .expect("a String takes every text");
                 &mut forward
             } else {
                 &mut input
             };
-            writeln!(chain, "{these} {word} comment \"{name}\"").unwrap();
+            writeln!(chain, "{these} {word} comment \"{name}\"")
+                .expect("a String takes every text");
         }
     }
     format!(
@@ -222,13 +224,15 @@ fn iptables(net: &TestNet, kind: &str) {
                     nat,
                     "-A PREROUTING {these} \"nat {name}\" -j DNAT --to-destination {container}"
                 )
-                .unwrap();
-                writeln!(filter, "-A INPUT {these} \"local {name}\" -j ACCEPT").unwrap();
+                .expect("a String takes every text");
+                writeln!(filter, "-A INPUT {these} \"local {name}\" -j ACCEPT")
+                    .expect("a String takes every text");
                 "FORWARD"
             } else {
                 "INPUT"
             };
-            writeln!(filter, "-A {chain} {these} \"{name}\" -j {word}").unwrap();
+            writeln!(filter, "-A {chain} {these} \"{name}\" -j {word}")
+                .expect("a String takes every text");
         }
         let six = ["", "6"][family];
         net.victim.shell(&format!(
@@ -306,7 +310,8 @@ fn matrix(wall: Wall) {
             let right = verdicts == [truth; PORTS as usize];
             println!("{wall:?} {name}: {met} met the rule, {truth}; told {verdicts:?}");
             if !right {
-                writeln!(wrong, "{wall:?} {name}: {truth}, but told {verdicts:?}").unwrap();
+                writeln!(wrong, "{wall:?} {name}: {truth}, but told {verdicts:?}")
+                    .expect("a String takes every text");
             }
         }
     }

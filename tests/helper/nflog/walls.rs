@@ -49,7 +49,8 @@ fn compare(told: &[Told], protocol: &str, truth: impl Fn(u16) -> &'static str) {
         let verdicts: Vec<&str> = of_rule.map(|told| told.verdict.as_str()).collect();
         assert_eq!(truth(first), meant, "the firewall does as it was told");
         if verdicts != [meant; 4] {
-            writeln!(wrong, "{protocol} {first}: {meant}, but told {verdicts:?}").unwrap();
+            writeln!(wrong, "{protocol} {first}: {meant}, but told {verdicts:?}")
+                .expect("a String takes every text");
         }
     }
     assert!(wrong.is_empty(), "{wrong}");
@@ -185,7 +186,7 @@ fn counters() -> String {
                 "meta nfproto {family} {protocol} dport {} counter comment \"{name} {family} {protocol} {first}\"",
                 ports(first, '-')
             )
-            .unwrap();
+            .expect("a String takes every text");
         }
         format!("chain {name} {{ type filter hook input priority {priority};\n{rules} }}\n")
     };

@@ -8,8 +8,8 @@ use crate::{
     sys::netlink::Netlink,
 };
 
-/// `NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETOBJ` (linux/netfilter/nf_tables.h).
-const GET_OBJECTS: u16 = (10 << 8) | 19;
+/// `NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETOBJ` (`linux/netfilter/nf_tables.h`).
+const GET_OBJECTS: u16 = 0x0a13;
 /// `NLM_F_REQUEST | NLM_F_DUMP` (linux/netlink.h).
 const LIST: u16 = 0x301;
 /// `NFPROTO_INET` (linux/netfilter.h).

@@ -36,7 +36,7 @@ pub struct Foreign {
 
 impl Foreign {
     /// Becomes the listener of group `number`.
-    pub async fn open(number: u16, config: Config, health: Arc<Health>) -> Result<Self, Trouble> {
+    pub fn open(number: u16, config: &Config, health: Arc<Health>) -> Result<Self, Trouble> {
         if number == config.group {
             return Err(Trouble::new(
                 format!(
