@@ -62,9 +62,10 @@ impl Watcher {
         let Class::Probe(probe) = classify(event, &self.neighbourhood, &self.flows) else {
             return;
         };
-        let trace = Trace::from(event);
-        self.scan.passed_after_all(&trace, &probe);
-        self.incidents.passed_after_all(&trace, &probe);
+        let tag = self.scan.tag(&Trace::from(event), &probe);
+        if !self.incidents.passed_after_all(tag, &probe) {
+            self.scan.passed_after_all(tag);
+        }
     }
 
     /// Looks at a flow that began, of whose first packet nobody else has told: who begins many with different ports of this
@@ -89,8 +90,13 @@ impl Watcher {
     }
 
     fn weigh(&mut self, trace: &Trace, probe: &Probe, changes: &mut Vec<Change>) {
-        let sighting = self.scan.observe(trace, probe, &self.neighbourhood);
-        self.incidents.observe(trace, probe, &sighting, changes);
+        let tag = self.scan.tag(trace, probe);
+        // Who attacks already is detected: his packets belong to the incident.
+        if !self.incidents.grow(tag, trace, probe, changes) {
+            let sighting = self.scan.observe(tag, trace, probe, &self.neighbourhood);
+            self.incidents
+                .observe(tag, trace, probe, &sighting, changes);
+        }
     }
 
     fn tick_before(&mut self, time: Timestamp, changes: &mut Vec<Change>) {

@@ -1,25 +1,30 @@
 //! Incidents: what detection finds, told as alerts that are raised once, updated in place and closed.
 //!
 //! [`Incidents`] keeps the open ones and those that may begin again, by origin and family, both bounded. Each thing that a
-//! client must be told is a [`Change`], numbered without gaps; changes of one incident are told at most twice a second.
+//! client must be told is a [`Change`], numbered without gaps; changes of one incident are told at most twice a second,
+//! and where very many grow at once their updates come less often.
 
 mod incident;
 mod ports;
 
 use std::collections::BTreeMap;
 
-use wallwatch_dbus::{Alert, Family};
+use wallwatch_dbus::Alert;
 
 use self::incident::{Incident, MAX_HOLD, Stage};
 pub use self::ports::{MAX_PORTS_TEXT, PortSet};
 use crate::{
-    detect::{Config, Nature, Origin, Probe, Sighting, Trace},
+    detect::{Config, Nature, Probe, Sighting, Trace},
     event::Timestamp,
     exposure::Exposure,
 };
 
 /// Updates of one incident are at least so far apart: half a second.
 pub const UPDATE_INTERVAL: i64 = Timestamp::SECOND / 2;
+/// Updates that were held back are told together, ten times a second,
+const BEAT: i64 = Timestamp::SECOND / 10;
+/// at most so many at once, those that wait longest first: a hundred attackers at a time must not keep everybody busy with news.
+const UPDATES_A_BEAT: usize = 10;
 /// At most so many incidents are open; one more closes the one that matters least.
 pub const MAX_OPEN: usize = 256;
 /// At most so many closed incidents are remembered, so that they can begin again.
@@ -63,23 +68,34 @@ struct Open {
 }
 
 impl Open {
-    /// When something is to be told or done without a packet.
-    fn due(&self) -> Timestamp {
-        let closes_at = if self.incident.stage == Stage::Test {
+    /// When it is over, if no packet comes.
+    fn closes_at(&self) -> Timestamp {
+        if self.incident.stage == Stage::Test {
             self.incident.last_seen.plus(TEST_HOLD)
         } else {
             self.incident.closes_at()
-        };
+        }
+    }
+
+    /// When something is to be told or done without a packet.
+    fn due(&self) -> Timestamp {
         if self.untold {
-            closes_at.min(self.told_at.plus(UPDATE_INTERVAL))
+            let update = beat(self.told_at.plus(UPDATE_INTERVAL));
+            self.closes_at().min(update)
         } else {
-            closes_at
+            self.closes_at()
         }
     }
 }
 
-/// Where an incident is found. Test alerts differ in their number, so that each is one.
-type Key = (Origin, Family, u64);
+/// What an incident is found by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Key {
+    /// The tag of its origin and family ([`Scan::tag`](crate::detect::Scan::tag)).
+    Attack(u64),
+    /// Its own number: each test is one.
+    Test(u64),
+}
 
 /// All incidents.
 #[derive(Debug)]
@@ -142,34 +158,46 @@ impl Incidents {
         self.due
     }
 
-    /// Takes in what detection thinks of one packet.
+    /// Takes a packet into the open incident that it belongs to; false where there is none.
+    pub fn grow(
+        &mut self,
+        tag: u64,
+        trace: &Trace,
+        probe: &Probe,
+        changes: &mut Vec<Change>,
+    ) -> bool {
+        let Some(open) = self.open.get_mut(&Key::Attack(tag)) else {
+            return false;
+        };
+        open.incident.add(trace, probe, &self.config);
+        let since_told = trace.time.since(open.told_at);
+        if since_told >= 0 && open.untold {
+            // It is told at a beat.
+        } else if (0..UPDATE_INTERVAL).contains(&since_told) {
+            open.untold = true;
+            self.due = Some(earlier(self.due, open.due()));
+        } else {
+            open.told_at = trace.time;
+            open.untold = false;
+            changes.push(Change::Updated(numbered(
+                &mut self.next_seq,
+                &open.incident,
+                &self.exposure,
+            )));
+        }
+        true
+    }
+
+    /// Takes in what detection thinks of a packet that belongs to no open incident.
     pub fn observe(
         &mut self,
+        tag: u64,
         trace: &Trace,
         probe: &Probe,
         sighting: &Sighting<'_>,
         changes: &mut Vec<Change>,
     ) {
-        let key = (Origin::of(trace.src), probe.kind.family(), 0);
-        if let Some(open) = self.open.get_mut(&key) {
-            open.incident.add(trace, probe, &self.config);
-            let since_told = trace.time.since(open.told_at);
-            if (0..UPDATE_INTERVAL).contains(&since_told) {
-                if !open.untold {
-                    open.untold = true;
-                    self.due = Some(earlier(self.due, open.due()));
-                }
-            } else {
-                open.told_at = trace.time;
-                open.untold = false;
-                changes.push(Change::Updated(numbered(
-                    &mut self.next_seq,
-                    &open.incident,
-                    &self.exposure,
-                )));
-            }
-            return;
-        }
+        let key = Key::Attack(tag);
         // Who attacked lately is believed at the first probe.
         let again = probe.nature != Nature::ReplyLike && self.reopen(key, trace, probe, changes);
         if sighting.alarm && !again {
@@ -203,16 +231,16 @@ impl Incidents {
         true
     }
 
-    /// Takes back that this probe was stopped. Clients are told with the next update.
-    pub fn passed_after_all(&mut self, trace: &Trace, probe: &Probe) {
-        let key = (Origin::of(trace.src), probe.kind.family(), 0);
-        let Some(open) = self.open.get_mut(&key) else {
-            return;
+    /// Takes back that a probe of an open incident was stopped; false where there is none. Clients are told with the next update.
+    pub fn passed_after_all(&mut self, tag: u64, probe: &Probe) -> bool {
+        let Some(open) = self.open.get_mut(&Key::Attack(tag)) else {
+            return false;
         };
         if open.incident.passed_after_all(probe) && !open.untold {
             open.untold = true;
             self.due = Some(earlier(self.due, open.due()));
         }
+        true
     }
 
     /// Opens a new incident.
@@ -233,8 +261,12 @@ impl Incidents {
             return None;
         }
         let id = self.next_id;
-        let key = (Origin::of(trace.src), Family::Other, id);
-        self.raise(key, Incident::test(id, trace), trace.time, changes);
+        self.raise(
+            Key::Test(id),
+            Incident::test(id, trace),
+            trace.time,
+            changes,
+        );
         Some(id)
     }
 
@@ -266,18 +298,20 @@ impl Incidents {
         {
             return;
         }
-        let mut due: Vec<(u64, Key)> = self
+        let mut due: Vec<(Timestamp, u64, Key)> = self
             .open
             .iter()
             .filter(|(_, open)| is_due(open.due(), now, open.untold))
-            .map(|(key, open)| (open.incident.id, *key))
+            .map(|(key, open)| (open.told_at, open.incident.id, *key))
             .collect();
         due.sort_unstable();
-        for (_, key) in due {
+        let mut room = UPDATES_A_BEAT;
+        for (_, _, key) in due {
             let Some(open) = self.open.get_mut(&key) else {
                 continue;
             };
-            if open.untold {
+            if open.untold && room > 0 {
+                room -= 1;
                 open.untold = false;
                 open.told_at = now;
                 changes.push(Change::Updated(numbered(
@@ -286,11 +320,14 @@ impl Incidents {
                     &self.exposure,
                 )));
             }
-            if is_due(open.due(), now, false) {
+            if is_due(open.closes_at(), now, false) {
                 self.close(key, changes);
             }
         }
-        self.due = self.open.values().map(Open::due).min();
+        let due = self.open.values().map(Open::due).min();
+        // Those that found no room wait for the next beat.
+        let next = beat(now.plus(1));
+        self.due = due.map(|due| if room == 0 { due.max(next) } else { due });
     }
 
     fn close(&mut self, key: Key, changes: &mut Vec<Change>) {
@@ -320,8 +357,22 @@ impl Incidents {
 
 /// Has a deadline come? One further away than any can be was set before the clock went back, and has come too.
 fn is_due(due: Timestamp, now: Timestamp, update: bool) -> bool {
-    let furthest = if update { UPDATE_INTERVAL } else { MAX_HOLD };
+    let furthest = if update {
+        UPDATE_INTERVAL + BEAT
+    } else {
+        MAX_HOLD
+    };
     due <= now || due.since(now) > furthest
+}
+
+/// The first beat that is not before this time.
+const fn beat(time: Timestamp) -> Timestamp {
+    Timestamp(
+        time.0
+            .saturating_add(BEAT - 1)
+            .div_euclid(BEAT)
+            .saturating_mul(BEAT),
+    )
 }
 
 /// The incident's present state under the next number.

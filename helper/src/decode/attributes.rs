@@ -55,9 +55,14 @@ impl<'a> Iterator for Envelopes<'a> {
             sequence: NATIVE.u32_at(self.0, 8)?,
             body: self.0.get(NLMSG_HEADER..len)?,
         };
-        self.0 = self.0.get(len.next_multiple_of(4)..).unwrap_or_default();
+        self.0 = self.0.get(aligned(len)..).unwrap_or_default();
         Some(envelope)
     }
+}
+
+/// Where what follows so many bytes begins (`NLMSG_ALIGN`, `NLA_ALIGN`): at a multiple of four.
+const fn aligned(len: usize) -> usize {
+    len.saturating_add(3) & !3
 }
 
 /// Attributes one after the other, as their type and their value. What is cut short ends them.
@@ -83,13 +88,11 @@ impl<'a> Iterator for Attributes<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<(u16, &'a [u8])> {
-        let len = usize::from(self.order.u16_at(self.bytes, 0)?);
-        let kind = self.order.u16_at(self.bytes, 2)?;
-        let value = self.bytes.get(4..len)?;
-        self.bytes = self
-            .bytes
-            .get(len.next_multiple_of(4)..)
-            .unwrap_or_default();
+        let (head, rest) = self.bytes.split_first_chunk::<4>()?;
+        let len = usize::from(self.order.u16_at(head, 0)?).checked_sub(head.len())?;
+        let kind = self.order.u16_at(head, 2)?;
+        let value = rest.get(..len)?;
+        self.bytes = rest.get(aligned(len)..).unwrap_or_default();
         Some((kind & TYPE_MASK, value))
     }
 }

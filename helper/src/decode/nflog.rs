@@ -83,6 +83,7 @@ pub struct Record<'a> {
 
 impl<'a> Record<'a> {
     /// Reads attributes, whose lengths and types are in this order; a number within them is in the network's order.
+    #[inline] // so that the order is known where it is the machine's own
     #[must_use]
     pub fn read(attributes: &'a [u8], order: Order) -> Self {
         let mut record = Self::default();
@@ -92,6 +93,7 @@ impl<'a> Record<'a> {
         record
     }
 
+    #[inline]
     fn take(&mut self, kind: u16, value: &'a [u8]) {
         let number = || Order::Big.u32_at(value, 0);
         match kind {
@@ -109,7 +111,8 @@ impl<'a> Record<'a> {
             attribute::HWADDR => self.sender = hardware_address(value).unwrap_or_default(),
             attribute::PAYLOAD => self.payload = value,
             attribute::PREFIX => {
-                self.prefix = value.split(|byte| *byte == 0).next().unwrap_or_default();
+                let end = value.iter().position(|byte| *byte == 0);
+                self.prefix = end.and_then(|end| value.get(..end)).unwrap_or(value);
             }
             attribute::UID => self.uid = number(),
             attribute::SEQ => self.sequence = number(),

@@ -18,12 +18,6 @@ const TOOL_FACTOR: f32 = 1.4;
 const PASSED_FACTOR: f32 = 0.3;
 /// A neighbour's probe of a port that neighbours ask for by themselves weighs less.
 const NEIGHBOUR_FACTOR: f32 = 0.35;
-/// Ports that devices of one network ask each other for: web, `NetBIOS`, SMB, IPP, SSDP, mDNS, WSD, `AirPlay`, Cast, printers,
-/// Syncthing, Plex.
-pub(crate) const NEIGHBOUR_PORTS: [u16; 16] = [
-    80, 137, 138, 139, 445, 631, 1716, 1900, 3702, 5353, 5357, 7000, 8008, 8009, 9100, 22000,
-];
-
 /// Why a packet is nothing to fear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Harmless {
@@ -197,6 +191,26 @@ fn bare_protocol(packet: &Packet) -> Result<Probe, Harmless> {
     }
 }
 
+/// Do devices of one network ask each other for this port: web, `NetBIOS`, SMB, IPP, KDE Connect, SSDP, mDNS, WSD, `AirPlay`, Cast,
+/// printers, Syncthing?
+pub(crate) const fn is_neighbour_port(port: u16) -> bool {
+    matches!(
+        port,
+        80 | 137..=139
+            | 445
+            | 631
+            | 1716
+            | 1900
+            | 3702
+            | 5353
+            | 5357
+            | 7000
+            | 8008..=8009
+            | 9100
+            | 22000
+    )
+}
+
 /// The probe weighed once more by who sent it and what became of it.
 pub(super) fn weighed(mut probe: Probe, dport: Option<u16>, near: bool, verdict: Verdict) -> Probe {
     if probe.nature == Nature::ReplyLike {
@@ -207,7 +221,7 @@ pub(super) fn weighed(mut probe: Probe, dport: Option<u16>, near: bool, verdict:
     }
     if probe.tool.is_some() {
         probe.weight *= TOOL_FACTOR;
-    } else if near && dport.is_some_and(|dport| NEIGHBOUR_PORTS.contains(&dport)) {
+    } else if near && dport.is_some_and(is_neighbour_port) {
         probe.weight *= NEIGHBOUR_FACTOR;
     }
     if verdict == Verdict::Passed {

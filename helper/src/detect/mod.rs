@@ -21,7 +21,7 @@ mod trace;
 mod track;
 mod udp;
 
-pub(crate) use class::NEIGHBOUR_PORTS;
+pub(crate) use class::is_neighbour_port;
 pub use class::{Class, Harmless, Nature, Probe, classify};
 pub use config::{
     Config, DEFAULT_FAST_HALF_LIFE, DEFAULT_HIGH_PORTS, DEFAULT_MEDIUM_PORTS,

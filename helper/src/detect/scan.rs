@@ -1,12 +1,10 @@
 //! The scan detector: who asks for more different things than an honest host would?
 
-use wallwatch_dbus::Family;
-
 use super::{
     Config, Fates, Origin,
     class::{Nature, Probe},
     origin,
-    sets::Sets,
+    sets::{Place, Sets},
     trace::Trace,
     track::{Mark, Sample, Track},
 };
@@ -58,15 +56,20 @@ impl Scan {
         }
     }
 
-    /// Takes one probe in.
+    /// The number by which an origin's probes of one family are found, here and elsewhere. Nobody can foresee it.
+    #[must_use]
+    pub fn tag(&self, trace: &Trace, probe: &Probe) -> u64 {
+        Origin::of(trace.src).tag(probe.kind.family(), self.seed)
+    }
+
+    /// Takes in one probe of this tag.
     pub fn observe(
         &mut self,
+        tag: u64,
         trace: &Trace,
         probe: &Probe,
         neighbourhood: &Neighbourhood,
     ) -> Sighting<'_> {
-        let family: Family = probe.kind.family();
-        let tag = Origin::of(trace.src).tag(family, self.seed);
         let sample = Sample {
             time: trace.time,
             mark: origin::unit_mark(trace.dst, trace.protocol.0, probe.unit),
@@ -76,11 +79,9 @@ impl Scan {
             fates: Fates::of(trace.verdict),
             trusted: trace.trusted,
         };
-        // Two look-ups instead of one: a reference that is returned must not be held over the insertion.
-        if self.tracks.get(tag).is_none() && !self.promote(tag, probe, sample) {
-            return Sighting::default();
-        }
-        let Some(track) = self.tracks.get(tag) else {
+        let known = self.tracks.place(tag);
+        let place = known.or_else(|| self.promote(tag, probe, sample));
+        let Some(track) = place.and_then(|place| self.tracks.at(place)) else {
             return Sighting::default();
         };
         let new_unit = track.add(probe, &sample, &self.config);
@@ -96,9 +97,8 @@ impl Scan {
         }
     }
 
-    /// Takes back that this probe was stopped.
-    pub fn passed_after_all(&mut self, trace: &Trace, probe: &Probe) {
-        let tag = Origin::of(trace.src).tag(probe.kind.family(), self.seed);
+    /// Takes back that a probe of this tag was stopped.
+    pub fn passed_after_all(&mut self, tag: u64) {
         if let Some(known) = self.tracks.get(tag) {
             known.fates.passed_after_all();
         } else if let Some(novice) = self.probation.get(tag) {
@@ -106,42 +106,32 @@ impl Scan {
         }
     }
 
-    /// Moves an origin from probation to the tracks at its second unit; false where it stays or is new.
-    fn promote(&mut self, tag: u64, probe: &Probe, sample: Sample) -> bool {
-        match self.probation.get(tag) {
-            Some(novice) if novice.sample.mark == sample.mark => {
-                novice.sample.packets += 1;
-                novice.sample.fates = novice.sample.fates.and(sample.fates);
-                novice.sample.trusted &= sample.trusted;
-                novice.last = novice.last.max(sample.time);
-                false
-            }
-            Some(_) => {
-                let Some(novice) = self.probation.remove(tag) else {
-                    return false;
-                };
-                let mut track = Track::new(novice.sample.time);
-                track.add(&novice.probe, &novice.sample, &self.config);
-                let config = self.config;
-                self.tracks
-                    .insert(tag, track, |track| track.worth(sample.time, &config));
-                true
-            }
-            None => {
-                // What looks like an answer gives way first, then what is oldest.
-                let worth =
-                    |novice: &Novice| (novice.probe.nature != Nature::ReplyLike, novice.last);
-                self.probation.insert(
-                    tag,
-                    Novice {
-                        probe: *probe,
-                        sample,
-                        last: sample.time,
-                    },
-                    worth,
-                );
-                false
-            }
+    /// Moves an origin from probation to the tracks at its second unit; `None` where it stays or is new.
+    fn promote(&mut self, tag: u64, probe: &Probe, sample: Sample) -> Option<Place> {
+        let Some(place) = self.probation.place(tag) else {
+            let novice = Novice {
+                probe: *probe,
+                sample,
+                last: sample.time,
+            };
+            // What looks like an answer gives way first, then what is oldest.
+            let worth = |novice: &Novice| (novice.probe.nature != Nature::ReplyLike, novice.last);
+            self.probation.insert(tag, novice, worth);
+            return None;
+        };
+        let novice = self.probation.at(place)?;
+        if novice.sample.mark == sample.mark {
+            novice.sample.packets += 1;
+            novice.sample.fates = novice.sample.fates.and(sample.fates);
+            novice.sample.trusted &= sample.trusted;
+            novice.last = novice.last.max(sample.time);
+            return None;
         }
+        let novice = self.probation.remove(tag)?;
+        let mut track = Track::new(novice.sample.time);
+        track.add(&novice.probe, &novice.sample, &self.config);
+        let config = self.config;
+        let worth = |track: &Track| track.worth(sample.time, &config);
+        Some(self.tracks.insert(tag, track, worth))
     }
 }

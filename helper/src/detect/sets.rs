@@ -1,56 +1,91 @@
 //! A table of fixed size: sets of eight places, each made when first touched.
 
+use arrayvec::ArrayVec;
+
 /// Places of one set.
 const WAYS: usize = 8;
 
 /// A table of at most eight times `sets` entries, found by their tags.
 #[derive(Debug)]
 pub(crate) struct Sets<T> {
-    sets: Vec<Vec<(u64, T)>>,
+    /// As many as a power of two.
+    sets: Vec<Option<Box<Set<T>>>>,
+}
+
+/// The tags stand together, apart from the entries: looking for one touches one line of the processor's cache.
+#[derive(Debug)]
+struct Set<T> {
+    tags: ArrayVec<u64, WAYS>,
+    entries: ArrayVec<T, WAYS>,
+}
+
+/// Where an entry stands, until the next one is put in or taken out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place {
+    set: usize,
+    way: usize,
+}
+
+impl<T> Set<T> {
+    const EMPTY: Self = Self {
+        tags: ArrayVec::new_const(),
+        entries: ArrayVec::new_const(),
+    };
+
+    fn way_of(&self, tag: u64) -> Option<usize> {
+        self.tags.iter().position(|known| *known == tag)
+    }
 }
 
 impl<T> Sets<T> {
-    /// An empty table.
+    /// An empty table of so many sets, or as many more as make a power of two.
     pub(crate) fn new(sets: usize) -> Self {
+        let sets = sets.next_power_of_two();
         Self {
-            sets: std::iter::repeat_with(Vec::new).take(sets.max(1)).collect(),
+            sets: std::iter::repeat_with(|| None).take(sets).collect(),
         }
     }
 
     fn set_of(&self, tag: u64) -> usize {
         // The upper bits: the product spreads into them best.
-        usize::try_from(tag >> 32).unwrap_or(0) % self.sets.len()
+        usize::try_from(tag >> 32).unwrap_or(0) & (self.sets.len() - 1)
+    }
+
+    /// Where the entry of a tag stands.
+    pub(crate) fn place(&self, tag: u64) -> Option<Place> {
+        let set = self.set_of(tag);
+        let way = self.sets[set].as_ref()?.way_of(tag)?;
+        Some(Place { set, way })
+    }
+
+    /// The entry at a place.
+    pub(crate) fn at(&mut self, place: Place) -> Option<&mut T> {
+        self.sets[place.set].as_mut()?.entries.get_mut(place.way)
     }
 
     /// The entry of a tag, to be looked at alone.
     pub(crate) fn find(&self, tag: u64) -> Option<&T> {
-        let set = self.set_of(tag);
-        self.sets[set]
-            .iter()
-            .find(|(known, _)| *known == tag)
-            .map(|(_, entry)| entry)
+        let set = self.sets[self.set_of(tag)].as_ref()?;
+        set.entries.get(set.way_of(tag)?)
     }
 
     /// How many entries there are.
     #[cfg(test)]
     pub(crate) fn len(&self) -> usize {
-        self.sets.iter().map(Vec::len).sum()
+        self.sets.iter().flatten().map(|set| set.tags.len()).sum()
     }
 
     /// The entry of a tag.
     pub(crate) fn get(&mut self, tag: u64) -> Option<&mut T> {
-        let set = self.set_of(tag);
-        self.sets[set]
-            .iter_mut()
-            .find(|(known, _)| *known == tag)
-            .map(|(_, entry)| entry)
+        self.place(tag).and_then(|place| self.at(place))
     }
 
     /// Takes the entry of a tag out.
     pub(crate) fn remove(&mut self, tag: u64) -> Option<T> {
-        let set = self.set_of(tag);
-        let at = self.sets[set].iter().position(|(known, _)| *known == tag)?;
-        Some(self.sets[set].swap_remove(at).1)
+        let Place { set, way } = self.place(tag)?;
+        let set = self.sets[set].as_mut()?;
+        set.tags.swap_remove(way);
+        Some(set.entries.swap_remove(way))
     }
 
     /// Puts a new entry in; where its set is full, the entry of least worth goes.
@@ -59,25 +94,28 @@ impl<T> Sets<T> {
         tag: u64,
         entry: T,
         worth: impl Fn(&T) -> K,
-    ) -> &mut T {
-        let set = self.set_of(tag);
-        let set = &mut self.sets[set];
-        if set.capacity() == 0 {
-            set.reserve_exact(WAYS);
+    ) -> Place {
+        let place = self.set_of(tag);
+        let set = self.sets[place].get_or_insert_with(|| Box::new(Set::EMPTY));
+        let way = set.tags.len();
+        if way < WAYS {
+            set.tags.push(tag);
+            set.entries.push(entry);
+            return Place { set: place, way };
         }
-        if set.len() < WAYS {
-            set.push((tag, entry));
-            let last = set.len() - 1;
-            return &mut set[last].1;
-        }
-        let mut weakest = 0;
-        for at in 1..set.len() {
-            if worth(&set[at].1) < worth(&set[weakest].1) {
-                weakest = at;
+        let (mut weakest, mut least) = (0, worth(&set.entries[0]));
+        for (way, entry) in set.entries.iter().enumerate().skip(1) {
+            let worth = worth(entry);
+            if worth < least {
+                (weakest, least) = (way, worth);
             }
         }
-        set[weakest] = (tag, entry);
-        &mut set[weakest].1
+        set.tags[weakest] = tag;
+        set.entries[weakest] = entry;
+        Place {
+            set: place,
+            way: weakest,
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use wallwatch_dbus::{Kind, Verdict};
 
 use super::{Case, Class, Explanation, Outlook, flag_names, services};
 use crate::{
-    detect::{NEIGHBOUR_PORTS, Nature, Probe},
+    detect::{Nature, Probe, is_neighbour_port},
     packet::{Packet, Protocol, TcpFlags, Transport},
 };
 
@@ -71,10 +71,7 @@ fn is_neighbourly(case: &Case<'_>, probe: &Probe) -> bool {
     probe.nature == Nature::Plain
         && probe.tool.is_none()
         && case.neighbourhood.is_near(case.packet.src)
-        && case
-            .packet
-            .dport()
-            .is_some_and(|port| NEIGHBOUR_PORTS.contains(&port))
+        && case.packet.dport().is_some_and(is_neighbour_port)
 }
 
 /// What the sender did, with the full stop.
