@@ -5,7 +5,7 @@
 //! [`helper`] the real helper between the two. Everything is taken down by `Drop`, and by the kernel where a
 //! test is killed. Where no real part is needed, [`private_bus`] is a bus with nobody on it, [`fake_helper`] the helper's contract
 //! without a firewall, and [`fake_desktop`] a panel and a notification server without pixels. [`stage`] puts the tray among those;
-//! [`flood`] is what the attacker sends where nmap is too slow; [`scene`] is attacker, victim and helper, and [`world`] adds the tray and the fake desktop to it. [`xfce`] is a real desktop.
+//! [`flood`] is what the attacker sends where nmap is too slow; [`firewalld`] is a real one. [`scene`] is attacker, victim and helper, and [`world`] adds the tray and the fake desktop to it. [`xfce`] is a real desktop.
 
 #![expect(
     clippy::missing_panics_doc,
@@ -18,6 +18,7 @@
 pub mod background;
 pub mod fake_desktop;
 pub mod fake_helper;
+pub mod firewalld;
 pub mod flood;
 pub mod helper;
 pub mod netns;
@@ -34,6 +35,7 @@ pub mod xfce;
 
 pub use fake_desktop::{Notifier, Panel};
 pub use fake_helper::FakeHelper;
+pub use firewalld::Firewalld;
 pub use helper::Helper;
 pub use netns::{Firewall, NetNs, TestNet};
 pub use private_bus::{PrivateBus, Screen};

@@ -76,14 +76,7 @@ pub struct Rule {
     pub log: Option<Log>,
     /// Does it stop packets?
     pub stops: Stops,
-}
-
-/// A chain, by what its name and its table tell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Chain {
-    /// Does it drop what no rule of it decides?
-    pub drops: bool,
-    /// Who made it, where the name tells.
+    /// Who made it, where its chain or its table tells.
     pub maker: Option<Maker>,
 }
 
@@ -96,51 +89,41 @@ pub enum Maker {
     Firewalld,
 }
 
-/// Reads the body of a message about a chain; `None` where it is cut short or of this table.
+/// Does the chain that this body tells of drop what none of its rules decides? `None` where it is cut short or of this table.
 #[must_use]
-pub fn chain(body: &[u8], without_table: &[u8]) -> Option<Chain> {
+pub fn chain_drops(body: &[u8], without_table: &[u8]) -> Option<bool> {
     const TABLE: u16 = 1;
-    const NAME: u16 = 3;
     const POLICY: u16 = 5;
-    let (mut table, mut name, mut drops) = (None, None, false);
-    for (kind, value) in Attributes::new(body.get(NFGENMSG..)?, Order::NATIVE) {
-        match kind {
-            TABLE => table = Some(word(value)),
-            NAME => name = Some(word(value)),
-            POLICY => drops = Order::Big.u32_at(value, 0) == Some(DROP),
-            _ => {}
-        }
-    }
-    let (table, name) = (table?, name?);
-    let maker = if table == b"firewalld" {
-        Some(Maker::Firewalld)
-    } else if name.starts_with(b"ufw-") || name.starts_with(b"ufw6-") {
-        Some(Maker::Ufw)
-    } else {
-        None
-    };
-    (table != without_table).then_some(Chain { drops, maker })
+    let attributes = body.get(NFGENMSG..)?;
+    let table = word(value_of(attributes, TABLE));
+    let counts = !table.is_empty() && table != without_table;
+    counts.then(|| number(attributes, POLICY) == Some(DROP))
 }
 
 /// Reads the body of a message about a rule; `None` where it is cut short or of this table.
 #[must_use]
 pub fn rule(body: &[u8], without_table: &[u8]) -> Option<Rule> {
     const TABLE: u16 = 1;
+    const CHAIN: u16 = 2;
     const EXPRESSIONS: u16 = 4;
     const NAME: u16 = 1;
     const DATA: u16 = 2;
-    let (mut table, mut expressions) = (None, &[][..]);
+    let (mut table, mut chain, mut expressions) = (&[][..], &[][..], &[][..]);
     for (kind, value) in Attributes::new(body.get(NFGENMSG..)?, Order::NATIVE) {
         match kind {
-            TABLE => table = Some(word(value)),
+            TABLE => table = word(value),
+            CHAIN => chain = word(value),
             EXPRESSIONS => expressions = value,
             _ => {}
         }
     }
-    if table? == without_table {
+    if table.is_empty() || table == without_table {
         return None;
     }
-    let mut rule = Rule::default();
+    let mut rule = Rule {
+        maker: maker(table, chain),
+        ..Rule::default()
+    };
     let mut limited = false;
     for (_, expression) in Attributes::new(expressions, Order::NATIVE) {
         let (mut name, mut data) = (&[][..], &[][..]);
@@ -172,6 +155,17 @@ pub fn rule(body: &[u8], without_table: &[u8]) -> Option<Rule> {
         }
     }
     Some(rule)
+}
+
+/// Who makes tables and chains of these names. ufw leaves its chains behind, empty, when it is switched off.
+fn maker(table: &[u8], chain: &[u8]) -> Option<Maker> {
+    if table == b"firewalld" {
+        Some(Maker::Firewalld)
+    } else if chain.starts_with(b"ufw-") || chain.starts_with(b"ufw6-") {
+        Some(Maker::Ufw)
+    } else {
+        None
+    }
 }
 
 /// Reads the data of a "log".
@@ -322,50 +316,41 @@ mod tests {
     }
 
     #[test]
-    fn a_chain_tells_its_policy_and_its_maker() {
-        let make = |table: &[u8], name: &[u8], policy: Option<u32>| {
+    fn a_rule_tells_its_maker_by_where_it_stands() {
+        let make = |table: &[u8], chain: &[u8]| {
             let mut body = vec![2, 0, 0, 0];
             push(&mut body, 1, table);
-            push(&mut body, 3, name);
+            push(&mut body, 2, chain);
+            rule(&body, b"wallwatch").unwrap().maker
+        };
+        assert_eq!(make(b"mine\0", b"input\0"), None);
+        assert_eq!(make(b"filter\0", b"ufw-before-input\0"), Some(Maker::Ufw));
+        assert_eq!(make(b"filter\0", b"ufw6-user-input\0"), Some(Maker::Ufw));
+        assert_eq!(
+            make(b"firewalld\0", b"filter_INPUT\0"),
+            Some(Maker::Firewalld)
+        );
+    }
+
+    #[test]
+    fn a_chain_tells_its_policy() {
+        let make = |table: &[u8], policy: Option<u32>| {
+            let mut body = vec![2, 0, 0, 0];
+            push(&mut body, 1, table);
+            push(&mut body, 3, b"input\0");
             if let Some(policy) = policy {
                 push(&mut body, 5, &policy.to_be_bytes());
             }
             body
         };
-        let cases: [(&[u8], &[u8], Option<u32>, bool, Option<Maker>); 5] = [
-            (b"mine\0", b"input\0", Some(0), true, None),
-            (b"mine\0", b"input\0", Some(1), false, None),
-            (
-                b"filter\0",
-                b"ufw-before-input\0",
-                None,
-                false,
-                Some(Maker::Ufw),
-            ),
-            (
-                b"filter\0",
-                b"ufw6-user-input\0",
-                None,
-                false,
-                Some(Maker::Ufw),
-            ),
-            (
-                b"firewalld\0",
-                b"filter_INPUT\0",
-                Some(1),
-                false,
-                Some(Maker::Firewalld),
-            ),
-        ];
-        for (table, name, policy, drops, maker) in cases {
-            let whole = make(table, name, policy);
-            assert_eq!(chain(&whole, b"wallwatch"), Some(Chain { drops, maker }));
+        for (policy, drops) in [(Some(0), true), (Some(1), false), (None, false)] {
+            let whole = make(b"mine\0", policy);
+            assert_eq!(chain_drops(&whole, b"wallwatch"), Some(drops));
+            assert_eq!(chain_drops(&whole, b"mine"), None);
             for end in 0..whole.len() {
-                let cut = chain(&whole[..end], b"wallwatch");
-                assert!(cut.is_none_or(|cut| cut.maker == maker), "{end}");
+                let cut = chain_drops(&whole[..end], b"wallwatch");
+                assert!(matches!(cut, None | Some(false)), "{end}");
             }
         }
-        let own = make(b"wallwatch\0", b"seen\0", Some(1));
-        assert_eq!(chain(&own, b"wallwatch"), None);
     }
 }

@@ -164,12 +164,12 @@ fn rules() -> io::Result<Rules> {
     const ALL: [u8; 4] = [0; 4];
     let mut asker = Asker::new(Family::Netfilter)?;
     let chains = asker.list(NEW_CHAIN + 1, &ALL, |entry| {
-        ruleset::chain(of(entry, NEW_CHAIN)?, OWN_TABLE)
+        ruleset::chain_drops(of(entry, NEW_CHAIN)?, OWN_TABLE)
     })?;
     let rules = asker.list(NEW_RULE + 1, &ALL, |entry| {
         ruleset::rule(of(entry, NEW_RULE)?, OWN_TABLE)
     })?;
-    Ok(Rules::of(&chains, &rules))
+    Ok(Rules::of(chains.contains(&true), &rules))
 }
 
 /// The body of an entry of this type.

@@ -1,11 +1,10 @@
 //! Beside the firewalls that distributions ship, ufw and firewalld, with the rules that they make themselves.
 
-use std::{fmt::Write as _, net::IpAddr, path::PathBuf, time::Duration};
+use std::{fmt::Write as _, net::IpAddr};
 
 use wallwatch_test_support::{
-    Firewall, Process, Program, TempDir, TestNet,
+    Firewall, Firewalld, Program, TempDir, TestNet,
     netns::{attacker_v4, attacker_v6},
-    process::{target, wait_until},
     require_root,
 };
 
@@ -14,8 +13,6 @@ use crate::{
     verdicts::count,
 };
 
-/// How long a firewall may need to come up.
-const LIMIT: Duration = Duration::from_secs(30);
 /// The ports that each rule is for, by its first; the last is three more.
 const RULES: [(u16, &str); 4] = [
     (20000, "passed"),
@@ -100,82 +97,6 @@ fn what_ufw_decides_is_what_is_told() {
     }
 }
 
-/// firewalld with a bus of its own.
-struct Firewalld {
-    // In the order in which they are taken down.
-    _daemon: Process,
-    _bus: Process,
-    dir: TempDir,
-    root: PathBuf,
-}
-
-impl Firewalld {
-    /// Starts it in the victim's namespace, with its defaults. It is not installed, because that alone would change the
-    /// machine's firewall: scripts/unpack.sh has unpacked it.
-    fn start(net: &TestNet) -> Self {
-        let dir = TempDir::new();
-        let unpacked = target().join("unpacked");
-        let installed = PathBuf::from("/");
-        let has_it = |root: &PathBuf| root.join("usr/sbin/firewalld").exists();
-        let root = [unpacked, installed].into_iter().find(has_it);
-        let root = root.expect("firewalld is there: scripts/unpack.sh firewalld");
-        let socket = dir.path().join("bus");
-        let policy = dir.write(
-            "bus.conf",
-            format!(
-                "<busconfig><type>system</type><listen>unix:path={}</listen><policy context='default'>\
-                 <allow user='*'/><allow own='*'/><allow send_destination='*'/><allow receive_sender='*'/></policy></busconfig>",
-                socket.display()
-            ),
-        );
-        let mut option = std::ffi::OsString::from("--config-file=");
-        option.push(policy);
-        let bus = Program::new("dbus-daemon")
-            .arg(option)
-            .args(["--nofork", "--nopidfile"])
-            .start();
-        wait_until("the bus is there", LIMIT, || socket.exists());
-        std::fs::create_dir(dir.path().join("config")).expect("a directory can be made");
-        let daemon = Program::new("/usr/bin/python3")
-            .arg(root.join("usr/sbin/firewalld"))
-            .args([
-                "--nofork",
-                "--nopid",
-                "--log-target",
-                "console",
-                "--default-config",
-            ])
-            .arg(root.join("usr/lib/firewalld"))
-            .arg("--system-config")
-            .arg(dir.path().join("config"))
-            .env(
-                "DBUS_SYSTEM_BUS_ADDRESS",
-                format!("unix:path={}", socket.display()),
-            );
-        let daemon = net.victim.inside(daemon).start();
-        let firewalld = Self {
-            _daemon: daemon,
-            _bus: bus,
-            dir,
-            root,
-        };
-        wait_until("firewalld works", LIMIT, || {
-            firewalld.client(&["--state"]).output().ok()
-        });
-        firewalld
-    }
-
-    fn client(&self, arguments: &[&str]) -> Program {
-        Program::new("/usr/bin/python3")
-            .arg(self.root.join("usr/bin/firewall-cmd"))
-            .args(arguments)
-            .env(
-                "DBUS_SYSTEM_BUS_ADDRESS",
-                format!("unix:path={}", self.dir.path().join("bus").display()),
-            )
-    }
-}
-
 /// Counts what reaches firewalld's input chain (its priority is 10) and what comes out behind it, by protocol and port.
 fn counters() -> String {
     let chain = |name: &str, priority: u8| {
@@ -208,7 +129,7 @@ fn cells() -> impl Iterator<Item = (&'static str, &'static str, u16)> {
 fn what_firewalld_decides_is_what_is_told() {
     require_root!();
     let net = TestNet::new(Firewall::None);
-    let firewalld = Firewalld::start(&net);
+    let firewalld = Firewalld::start(&net.victim);
     for protocol in ["tcp", "udp"] {
         let rule = |first, ruling| {
             format!(

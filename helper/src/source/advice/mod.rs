@@ -8,7 +8,7 @@ pub mod ufw;
 pub mod ulog;
 
 use super::Trouble;
-use crate::decode::ruleset::{Chain, Log, Maker, Rule, Stops};
+use crate::decode::ruleset::{Log, Maker, Rule, Stops};
 
 /// The command that shows everything.
 const CAPTURE: &str = "wallwatchctl capture on";
@@ -45,18 +45,16 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// What these chains and rules come to.
+    /// What these rules come to, and chains of which some drop by themselves.
     #[must_use]
-    pub fn of(chains: &[Chain], rules: &[Rule]) -> Self {
+    pub fn of(a_chain_drops: bool, rules: &[Rule]) -> Self {
         let mut all = Self::default();
-        for chain in chains {
-            if chain.drops {
-                all.stops = Stops::Yes;
-            }
-            all.ufw |= chain.maker == Some(Maker::Ufw);
-            all.firewalld |= chain.maker == Some(Maker::Firewalld);
+        if a_chain_drops {
+            all.stops = Stops::Yes;
         }
         for rule in rules {
+            all.ufw |= rule.maker == Some(Maker::Ufw);
+            all.firewalld |= rule.maker == Some(Maker::Firewalld);
             all.stops = all.stops.max(rule.stops);
             match rule.log {
                 Some(Log::Kernel { limited: true }) => {
@@ -266,22 +264,22 @@ mod tests {
     fn rules_come_to_what_the_loudest_of_them_says() {
         let log = |log| Rule {
             log: Some(log),
-            stops: Stops::No,
+            ..Rule::default()
         };
         let limited = log(Log::Kernel { limited: true });
         let every = log(Log::Kernel { limited: false });
-        let logging = |rules: &[Rule]| Rules::of(&[], rules).logging;
+        let logging = |rules: &[Rule]| Rules::of(false, rules).logging;
         assert_eq!(logging(&[]), Logging::Nothing);
         assert_eq!(logging(&[log(Log::Group(5))]), Logging::Nothing);
         assert_eq!(logging(&[limited, Rule::default()]), Logging::Limited);
         assert_eq!(logging(&[limited, every, limited]), Logging::Every);
         let groups: Vec<Rule> = [7, 5, 5].map(|group| log(Log::Group(group))).to_vec();
-        assert_eq!(Rules::of(&[], &groups).groups, [5, 7]);
-        let chain = Chain {
-            drops: true,
+        assert_eq!(Rules::of(false, &groups).groups, [5, 7]);
+        let of_ufw = Rule {
             maker: Some(Maker::Ufw),
+            ..Rule::default()
         };
-        let rules = Rules::of(&[chain], &[]);
+        let rules = Rules::of(true, &[of_ufw]);
         assert_eq!(
             (rules.stops, rules.ufw, rules.firewalld),
             (Stops::Yes, true, false)
