@@ -13,7 +13,7 @@ use wallwatch_helper::surroundings::Surroundings;
 use wallwatch_test_support::{
     Firewall, NetNs, Process, Program, Scene, TestNet,
     netns::{VICTIM_IF, VICTIM_V4, attacker_v4, attacker_v6},
-    process::{now, wait_until},
+    process::wait_until,
     require_root,
 };
 
@@ -210,14 +210,12 @@ impl Told {
     /// Waits until what it told last holds (or does not hold) these words.
     #[track_caller]
     fn expect(&self, words: &str, holds: bool) {
-        let start = now();
         let what = format!(
             "'{words}' is {}known: {}",
             if holds { "" } else { "not " },
             self.last()
         );
         wait_until(&what, PROMPT, || self.last().contains(words) == holds);
-        println!("{words}: {holds} after {:?}", start.elapsed());
     }
 }
 

@@ -67,6 +67,7 @@ pub fn socket(body: &[u8]) -> Option<Socket> {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use super::{super::attributes::made::push, *};
 

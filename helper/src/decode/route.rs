@@ -232,6 +232,7 @@ fn ip(family: u8, value: &[u8]) -> Option<IpAddr> {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use super::{super::attributes::made::push, *};
 

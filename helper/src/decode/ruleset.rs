@@ -208,6 +208,7 @@ fn word(value: &[u8]) -> &[u8] {
 }
 
 #[cfg(test)]
+#[expect(clippy::indexing_slicing, reason = "a test may panic")]
 mod tests {
     use super::{super::attributes::made::push, *};
 

@@ -242,7 +242,7 @@ async fn stirred(changes: Option<&Netlink>, buffer: &mut [u8]) -> io::Result<boo
 /// Waits until a prefix of ufw's was heard; it is only told once.
 async fn heard(ufw: &mut watch::Receiver<bool>) {
     if ufw.changed().await.is_err() {
-        pending().await
+        pending::<()>().await;
     }
 }
 

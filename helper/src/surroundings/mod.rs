@@ -188,7 +188,7 @@ impl Surroundings {
             Ok(view) => self.view = view,
             // What was known stays: it is more likely than nothing.
             Err(error) => {
-                journal::whisper(&format_args!("the network cannot be looked at: {error}"))
+                journal::whisper(&format_args!("the network cannot be looked at: {error}"));
             }
         }
         self.texts = Texts::read();

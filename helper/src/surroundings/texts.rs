@@ -3,7 +3,7 @@
 use std::{fs, io::Read as _, net::IpAddr, ops::RangeInclusive, path::Path};
 
 /// Where the name servers stand: what programs ask (resolv.conf(5)), and where that is a program on this machine, what
-/// systemd-resolved and NetworkManager ask in its place.
+/// systemd-resolved and `NetworkManager` ask in its place.
 const RESOLVERS: [&str; 3] = [
     "/etc/resolv.conf",
     "/run/systemd/resolve/resolv.conf",
@@ -98,9 +98,10 @@ mod tests {
         for end in (0..text.len()).filter(|end| text.is_char_boundary(*end)) {
             name_servers(&text[..end], &mut Vec::new());
         }
-        let many: String = (0..200)
-            .map(|n| format!("nameserver 192.0.2.{n}\n"))
+        let many: Vec<String> = (0..200)
+            .map(|n| format!("nameserver 192.0.2.{n}"))
             .collect();
+        let many = many.join("\n");
         name_servers(&many, &mut found);
         assert_eq!(found.len(), MOST_RESOLVERS);
     }
