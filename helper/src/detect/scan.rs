@@ -81,19 +81,19 @@ impl Scan {
         };
         let known = self.tracks.place(tag);
         let place = known.or_else(|| self.promote(tag, probe, sample));
-        let Some(track) = place.and_then(|place| self.tracks.at(place)) else {
+        let Some(found) = place.and_then(|place| self.tracks.at(place)) else {
             return Sighting::default();
         };
-        let new_unit = track.add(probe, &sample, &self.config);
+        let new_unit = found.add(probe, &sample, &self.config);
         let mark = if new_unit {
-            track.mark(probe, neighbourhood.is_near(trace.src), &self.config)
+            found.mark(probe, neighbourhood.is_near(trace.src), &self.config)
         } else {
             Mark::Below
         };
         Sighting {
             alarm: mark != Mark::Below,
             slow: mark == Mark::Slow,
-            track: Some(track),
+            track: Some(found),
         }
     }
 

@@ -57,12 +57,14 @@ impl Memory {
         (self.ended.is_none(), self.ended.unwrap_or(self.began))
     }
 
-    /// How long ago it ended; `None` where that is too long.
-    fn ended_before(&self, now: Timestamp) -> Option<Option<i64>> {
-        match self.ended.map(|ended| now.since(ended).max(0)) {
-            Some(ago) if ago > LATE => None,
-            ended => Some(ended),
-        }
+    /// How long ago it ended, in microseconds; `None` where it has not.
+    fn ended_before(&self, now: Timestamp) -> Option<i64> {
+        self.ended.map(|ended| now.since(ended).max(0))
+    }
+
+    /// May packets of it still come?
+    fn speaks(&self, now: Timestamp) -> bool {
+        self.ended_before(now).is_none_or(|ago| ago <= LATE)
     }
 }
 
@@ -207,13 +209,18 @@ impl FlowRing {
             return None;
         }
         let tag = self.tag(ends);
-        let known = |table: &Sets<Memory>| table.find(tag).and_then(|flow| flow.ended_before(now));
-        if let Some(ended) = known(&self.ours) {
+        let known = |table: &Sets<Memory>| {
+            let flow = table.find(tag).filter(|flow| flow.speaks(now))?;
+            Some(*flow)
+        };
+        if let Some(flow) = known(&self.ours) {
+            let ended = flow.ended_before(now);
             return Some(Relation::Ours { ended });
         }
         if role == Role::Within
-            && let Some(ended) = known(&self.accepted)
+            && let Some(flow) = known(&self.accepted)
         {
+            let ended = flow.ended_before(now);
             return Some(Relation::Accepted { ended });
         }
         let tag = self.contact_tag(ends.protocol, ends.src, ends.sport);
