@@ -326,3 +326,14 @@ fn nothing_wakes_who_follows_a_network_that_does_not_change() {
     sleep(Duration::from_secs(3));
     assert_eq!(told.0.figures().switches, before);
 }
+
+#[test]
+fn a_helper_that_knows_its_surroundings_sleeps_while_they_stay_the_same() {
+    require_root!();
+    let mut scene = Scene::new(Firewall::DropInput);
+    // The start is a change, and what came with it is looked for two seconds later.
+    sleep(Duration::from_secs(4));
+    let before = scene.helper.process().figures().switches;
+    sleep(Duration::from_secs(4));
+    assert_eq!(scene.helper.process().figures().switches, before);
+}
