@@ -1,10 +1,16 @@
 //! Where most end-to-end tests play: attacker, victim, system bus, and the helper that watches the victim.
 
+use std::time::Duration;
+
 use crate::{
     helper::Helper,
     netns::{Firewall, TestNet},
+    process::wait_until,
     system_bus::SystemBus,
 };
+
+/// How long nft(8) may need to take the table over, on a busy machine.
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// The stage and the helper on it.
 #[derive(Debug)]
@@ -25,6 +31,10 @@ impl Scene {
         let bus = SystemBus::start();
         let net = TestNet::new(firewall);
         let helper = Helper::start(&bus, &net.victim);
+        wait_until("packets are captured", LIMIT, || {
+            let mut sources = bus.status().sources.into_iter();
+            sources.any(|source| source.name == "nflog" && source.state == "working")
+        });
         Self { helper, net, bus }
     }
 }

@@ -129,7 +129,7 @@ impl Source for Foreign {
                     return;
                 };
                 event.packet = packet;
-                event.time = record.time.unwrap_or_else(clock::now);
+                event.time = record.time.unwrap_or_default();
                 event.group = record.is_to_group() || event.packet.is_to_group();
                 event.interface = record
                     .input

@@ -76,7 +76,8 @@ impl Group {
         self.socket.readable().await.map_err(|error| failed(&error))
     }
 
-    /// Reads one datagram without waiting, and hands on its records, each with the number of those that are missing before it.
+    /// Reads one datagram without waiting, and hands on its records, each with the number of those that are missing before it. Where
+    /// the kernel noted no time, that of reading stands for it.
     pub(super) fn read(
         &mut self,
         now: Instant,
@@ -92,11 +93,13 @@ impl Group {
             return Ok(Read::Records { cut: false });
         }
         let mut records = 0;
+        let time = clock::now();
         for message in Messages(&self.buffer[..datagram.len]) {
-            let Message::Record(record) = message else {
+            let Message::Record(mut record) = message else {
                 continue;
             };
             records += 1;
+            record.time = record.time.or(Some(time));
             let missing = record
                 .sequence
                 .map_or(0, |number| number.wrapping_sub(self.expected));

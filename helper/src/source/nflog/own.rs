@@ -167,7 +167,7 @@ impl Inbox {
         }
         let interface = record.input.map(|index| self.names.of(index, now));
         let event = Event {
-            time: record.time.unwrap_or_else(clock::now),
+            time: record.time.unwrap_or_default(),
             group: record.is_to_group() || packet.is_to_group(),
             packet,
             verdict: Verdict::Unknown,
