@@ -19,6 +19,8 @@ use crate::{
 
 /// So many records wait at most; at the 20,000/s that the table lets through, 60 ms of patience hold 1,200.
 const MOST_PENDING: usize = 4096;
+/// So many may wait without that memory is given back behind a flood.
+const USUAL_PENDING: usize = 256;
 /// So many packets that were told as dropped are remembered, in case their pass record comes yet.
 const MOST_TOLD: usize = 256;
 /// For so long they are.
@@ -149,8 +151,11 @@ impl Pairing {
     }
 
     /// All that waited to be read has been read.
-    pub const fn caught_up(&mut self) {
+    pub fn caught_up(&mut self) {
         self.overrun = false;
+        if self.pending.is_empty() && self.pending.capacity() > USUAL_PENDING {
+            self.pending.shrink_to(USUAL_PENDING);
+        }
     }
 
     /// The table left out `pass` records: for a while a missing one proves nothing.
@@ -357,12 +362,16 @@ mod tests {
     }
 
     #[test]
-    fn a_crowd_is_let_go_without_a_claim() {
+    fn a_crowd_is_let_go_without_a_claim_and_its_memory_too() {
         let (mut pairing, start) = (Pairing::new(), clock::moment());
         for _ in 0..MOST_PENDING + 3 {
             pairing.seen(event(22), start);
         }
         assert_eq!(drain(&mut pairing, start), [(22, Verdict::Unknown); 3]);
+        pairing.caught_up();
+        assert_eq!(drain(&mut pairing, start + PATIENCE).len(), MOST_PENDING);
+        pairing.caught_up();
+        assert!(pairing.pending.capacity() < MOST_PENDING / 4);
     }
 
     #[test]

@@ -192,3 +192,33 @@ fn kernel_address() -> libc::sockaddr_nl {
     }
     address
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn an_answer_larger_than_the_buffer_is_known_to_be_cut() {
+        // A message without a type, to which the kernel answers in any case because of NLM_F_REQUEST | NLM_F_ACK.
+        let request = [
+            &16_u32.to_ne_bytes()[..],
+            &0xffff_u16.to_ne_bytes(),
+            &5_u16.to_ne_bytes(),
+            &[0; 8],
+        ]
+        .concat();
+        let socket = Netlink::netfilter().unwrap();
+        let mut buffer = [0; 64];
+        for (room, truncated) in [(64, false), (20, true)] {
+            socket.send(&request).unwrap();
+            let datagram = socket.try_receive(&mut buffer[..room]).unwrap();
+            assert_eq!(
+                (datagram.truncated, datagram.from_kernel),
+                (truncated, true)
+            );
+            assert!(datagram.len <= room);
+        }
+        let nothing = socket.try_receive(&mut buffer).unwrap_err();
+        assert_eq!(nothing.kind(), io::ErrorKind::WouldBlock);
+    }
+}
