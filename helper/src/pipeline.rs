@@ -128,7 +128,7 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
         });
     }
     let (choice, health) = (config.kmsg, Arc::clone(&nflog));
-    sources.keep(capture.watch(), &nflog, move || {
+    sources.keep_switched(capture.watch(), &nflog, move || {
         Nflog::open(config.clone(), Arc::clone(&health))
     });
     let (next, behind) = watch::channel(capture.is_on());
@@ -229,6 +229,20 @@ impl Sources {
         self.keeping.spawn(keep(open, wishes, health, intake));
     }
 
+    /// Keeps a source that has a switch of its own, which outlives the sources: it is not waited for here.
+    fn keep_switched<S, F>(
+        &self,
+        wishes: watch::Receiver<Wish>,
+        health: &Arc<Health>,
+        open: impl FnMut() -> F + Send + 'static,
+    ) where
+        S: Source + 'static,
+        F: Future<Output = Result<S, Trouble>> + Send + 'static,
+    {
+        let (health, intake) = (Arc::clone(health), Arc::clone(&self.intake));
+        tokio::spawn(keep(open, wishes, health, intake));
+    }
+
     /// Keeps a source open until the end.
     fn keep_always<S, F>(&mut self, health: &Arc<Health>, open: impl FnMut() -> F + Send + 'static)
     where
@@ -256,7 +270,8 @@ impl Sources {
         F: Future<Output = Result<S, Trouble>> + Send + 'static,
     {
         let (wish, wishes) = watch::channel(Wish::default());
-        let (next, behind) = watch::channel(false);
+        // Until it is known otherwise; what stands behind is not opened for a moment.
+        let (next, behind) = watch::channel(true);
         self.keep(wishes, health, open);
         let health = Arc::clone(health);
         self.choosing
