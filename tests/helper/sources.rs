@@ -4,7 +4,7 @@ use std::{fs, io::Write as _, net::IpAddr, time::Duration};
 
 use wallwatch_dbus::{Alert, SourceHealth};
 use wallwatch_test_support::{
-    Firewall, Helper, NetNs, Program, Scene, SystemBus, TempDir, TestNet,
+    Firewall, Helper, LogAllNamespaces, NetNs, Program, Scene, SystemBus, TempDir, TestNet,
     netns::{VICTIM_V4, attacker_v4, attacker_v6},
     process::{children, kill, wait_until},
     require_root,
@@ -326,25 +326,6 @@ fn losses_in_a_flood_are_counted_exactly_and_the_helper_stays_small() {
     assert_eq!(events + lost + counted, seen);
     assert!(lost > 0, "the flood was too small to lose anything");
     assert!(rss < 24 * 1024, "the helper has {rss} KiB after a flood");
-}
-
-/// The sysctl that lets the kernel log what rules of other namespaces than the first say; put back at the end.
-struct LogAllNamespaces(String);
-
-impl LogAllNamespaces {
-    const PATH: &str = "/proc/sys/net/netfilter/nf_log_all_netns";
-
-    fn set() -> Self {
-        let old = fs::read_to_string(Self::PATH).expect("the kernel has nf_log_all_netns");
-        fs::write(Self::PATH, "1").expect("root may set it");
-        Self(old)
-    }
-}
-
-impl Drop for LogAllNamespaces {
-    fn drop(&mut self) {
-        fs::write(Self::PATH, self.0.trim()).expect("root may set it back");
-    }
 }
 
 #[test]

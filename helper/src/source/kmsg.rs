@@ -8,12 +8,15 @@ use std::{io, sync::Arc};
 use super::{Sink, Source, Trouble, health::Health, start_command};
 use crate::{
     clock, decode,
-    event::{Event, Feed},
+    event::{Event, Feed, Timestamp},
     sys::kmsg::{Kmsg as File, PATH},
 };
 
-/// One record is read at a time; the kernel's are shorter (`CONSOLE_EXT_LOG_MAX` in kernel/printk/internal.h).
+/// One record is read at a time; the kernel's are shorter (`CONSOLE_EXT_LOG_MAX` and `PRINTK_MESSAGE_MAX` in
+/// kernel/printk/internal.h).
 const BUFFER: usize = 8192;
+/// Should they become longer some day, so much room is made for one: otherwise it would be in the way of all behind it.
+const LARGEST_BUFFER: usize = 1024 * 1024;
 /// So many records are read before others have their turn.
 const RECORDS_A_TURN: usize = 512;
 
@@ -23,24 +26,62 @@ pub struct Kmsg {
     file: File,
     buffer: Vec<u8>,
     expected: Option<u64>,
+    clock: WallClock,
     health: Arc<Health>,
+}
+
+/// Tells the time of records, which are stamped by a clock of the kernel's that began with the machine.
+///
+/// That clock stands still during suspend and is not corrected by NTP, so over weeks it goes wrong by seconds and by whole nights.
+/// But a record that is read when nothing had to be read before was written just now: it tells by how much the two clocks differ,
+/// and those behind it are told by that. None is later than the moment at which it is read, so the error is never larger than
+/// that of taking that moment, and none is earlier than the one before while the wall clock is not set back.
+#[derive(Debug, Default)]
+struct WallClock {
+    /// By how many microseconds the wall clock is ahead of the kernel's; `None` when the next record is a fresh one.
+    ahead: Option<i64>,
+    last: Timestamp,
+}
+
+impl WallClock {
+    /// Everything was read: the next record is a fresh one.
+    const fn caught_up(&mut self) {
+        self.ahead = None;
+    }
+
+    /// The time of a record that was stamped so many microseconds after the start, and is read now.
+    fn time(&mut self, micros: i64, now: Timestamp) -> Timestamp {
+        let ahead = *self.ahead.get_or_insert(now.0.saturating_sub(micros));
+        let mut time = Timestamp(micros.saturating_add(ahead)).min(now);
+        if self.last <= now {
+            time = time.max(self.last);
+        }
+        self.last = time;
+        time
+    }
 }
 
 impl Kmsg {
     /// Opens the log.
     #[expect(clippy::unused_async, reason = "every source is opened alike")]
     pub async fn open(health: Arc<Health>) -> Result<Self, Trouble> {
+        Self::with_room(BUFFER, health)
+    }
+
+    /// Opens the log and makes so much room for a record.
+    fn with_room(room: usize, health: Arc<Health>) -> Result<Self, Trouble> {
         let file = File::open().map_err(|error| refusal(&error))?;
         Ok(Self {
             file,
-            buffer: vec![0; BUFFER],
+            buffer: vec![0; room],
             expected: None,
+            clock: WallClock::default(),
             health,
         })
     }
 
     /// Takes in one record.
-    fn take<S: Sink>(&mut self, len: usize, sink: &mut S) {
+    fn take<S: Sink>(&mut self, len: usize, now: Timestamp, sink: &mut S) {
         let Some(record) = parse(&self.buffer[..len]) else {
             return;
         };
@@ -51,7 +92,8 @@ impl Kmsg {
             self.health.lost(missing);
         }
         self.expected = Some(record.sequence.saturating_add(1));
-        if let Some(event) = event(&record) {
+        let time = self.clock.time(record.micros, now);
+        if let Some(event) = event(&record, time) {
             sink.packet(&event);
         }
     }
@@ -63,13 +105,24 @@ impl Source for Kmsg {
     }
 
     fn drain<S: Sink>(&mut self, sink: &mut S) -> Result<(), Trouble> {
+        let now = clock::now();
         for _ in 0..RECORDS_A_TURN {
             match self.file.try_receive(&mut self.buffer) {
                 Ok(0) => return Err(Trouble::new("The kernel's log ended.", "")),
-                Ok(len) => self.take(len, sink),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                // Records were overwritten: the gap in their numbers will tell how many. EINVAL: one was too long to read.
-                Err(error) if matches!(error.raw_os_error(), Some(libc::EPIPE | libc::EINVAL)) => {}
+                Ok(len) => self.take(len, now, sink),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                    self.clock.caught_up();
+                    break;
+                }
+                // Records were overwritten: the gap in their numbers will tell how many.
+                Err(error) if error.raw_os_error() == Some(libc::EPIPE) => {}
+                // The record stays where it is until there is room for it.
+                Err(error)
+                    if error.raw_os_error() == Some(libc::EINVAL)
+                        && self.buffer.len() < LARGEST_BUFFER =>
+                {
+                    self.buffer.resize(self.buffer.len() * 2, 0);
+                }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => return Err(refusal(&error)),
             }
@@ -85,6 +138,8 @@ impl Source for Kmsg {
 struct Record<'a> {
     facility: u32,
     sequence: u64,
+    /// Microseconds after the start.
+    micros: i64,
     text: &'a str,
 }
 
@@ -95,23 +150,25 @@ fn parse(bytes: &[u8]) -> Option<Record<'_>> {
     let mut fields = head.split(',');
     let priority: u32 = fields.next()?.parse().ok()?;
     let sequence = fields.next()?.parse().ok()?;
+    let micros = fields.next()?.parse().ok()?;
     // Lines behind the first hold the names of devices.
     Some(Record {
         facility: priority >> 3,
         sequence,
+        micros,
         text: text.lines().next().unwrap_or_default(),
     })
 }
 
 /// The event of a record that the kernel's firewall wrote about a packet that came in.
-fn event(record: &Record<'_>) -> Option<Event> {
+fn event(record: &Record<'_>, time: Timestamp) -> Option<Event> {
     if record.facility != 0 {
         return None;
     }
     let mut report = decode::log_line(&decode::kmsg::unescaped(record.text.as_bytes())).ok()?;
     report.feed = Feed::Kmsg;
     report.trusted = true;
-    report.into_event(clock::now())
+    report.into_event(time)
 }
 
 fn refusal(error: &io::Error) -> Trouble {
@@ -142,7 +199,7 @@ mod tests {
                         TOS=0x00 PREC=0x00 TTL=50 ID=7 PROTO=TCP SPT=40000 DPT=22 WINDOW=1024 RES=0x00 SYN URGP=0";
 
     fn read(record: &str) -> Option<Event> {
-        event(&parse(record.as_bytes())?)
+        event(&parse(record.as_bytes())?, Timestamp(0))
     }
 
     #[test]
@@ -179,6 +236,56 @@ mod tests {
     }
 
     #[test]
+    fn records_have_the_time_at_which_they_were_written_and_none_is_of_the_future() {
+        const START: i64 = 1_800_000_000_000_000;
+        let mut clock = WallClock::default();
+        let mut time = |micros, now| clock.time(micros, Timestamp(START + now)).0 - START;
+        // The first is fresh; those that waited behind it keep their distance.
+        assert_eq!(time(1_000_000, 0), 0);
+        assert_eq!(time(1_000_500, 9_000), 500);
+        assert_eq!(time(1_000_400, 9_000), 500, "none goes back");
+        assert_eq!(time(1_020_000, 9_000), 9_000, "none is later than now");
+        // The machine slept for an hour, in which the kernel's clock stood still.
+        clock.caught_up();
+        let hour = 3_600_000_000;
+        let mut time = |micros, now| clock.time(micros, Timestamp(START + now)).0 - START;
+        assert_eq!(time(1_030_000, hour), hour);
+        assert_eq!(time(1_030_700, hour + 800), hour + 700);
+        // The wall clock is set back an hour.
+        assert_eq!(time(1_030_900, 900), 900);
+        assert_eq!(time(1_031_000, 1_000), 1_000);
+    }
+
+    /// Hands in nothing.
+    struct Nobody;
+
+    impl Sink for Nobody {
+        fn packet(&mut self, _: &Event) {}
+        fn passed_after_all(&mut self, _: &Event) {}
+        fn flow(&mut self, _: &crate::flow::Flow) {}
+    }
+
+    #[tokio::test]
+    async fn a_record_that_is_longer_than_the_buffer_is_in_nobodys_way() {
+        use std::io::Write as _;
+        let log = std::fs::OpenOptions::new().write(true).open(PATH);
+        let Ok(mut log) = log else {
+            eprintln!("skipped: only root may write to {PATH}");
+            return;
+        };
+        let mut kmsg = Kmsg::with_room(16, Arc::new(Health::new("kmsg"))).unwrap();
+        for text in ["a record of some length", "another"] {
+            log.write_all(format!("wallwatch test: {text}\n").as_bytes())
+                .unwrap();
+        }
+        while kmsg.expected.is_none() {
+            kmsg.ready().await.unwrap();
+            kmsg.drain(&mut Nobody).unwrap();
+        }
+        assert!((64..=BUFFER).contains(&kmsg.buffer.len()));
+    }
+
+    #[test]
     fn rubbish_is_left_out() {
         for record in [
             "",
@@ -187,6 +294,7 @@ mod tests {
             "x,1,2,-;text",
             "4,1,2,-;",
             "4,x,2,-;text",
+            "4,1,x,-;text",
             "4,1,2,-;IN=",
             "99999999999,1,2,-;x",
         ] {

@@ -1,8 +1,6 @@
 //! LOG lines in the kernel's log: the helper beside `dmesg -W`.
 
-use std::fs;
-
-use wallwatch_test_support::{Firewall, SystemBus, TestNet};
+use wallwatch_test_support::{Firewall, LogAllNamespaces, SystemBus, TestNet};
 
 use crate::{
     contest::{Contest, Entrant, HEADS, Run},
@@ -28,25 +26,6 @@ const ENTRANTS: [Entrant; 2] = [
         start: |_| Box::new(Writer::dmesg("TEST-DROP")),
     },
 ];
-
-/// Lets the kernel log what rules of other namespaces than the first say; puts it back at the end.
-struct LogAllNamespaces(String);
-
-impl LogAllNamespaces {
-    const PATH: &str = "/proc/sys/net/netfilter/nf_log_all_netns";
-
-    fn set() -> Self {
-        let old = fs::read_to_string(Self::PATH).expect("the kernel has nf_log_all_netns");
-        fs::write(Self::PATH, "1").expect("root may set it");
-        Self(old)
-    }
-}
-
-impl Drop for LogAllNamespaces {
-    fn drop(&mut self) {
-        fs::write(Self::PATH, self.0.trim()).expect("root may set it back");
-    }
-}
 
 /// Measures it.
 pub(crate) fn measure(rounds: usize) -> bool {
