@@ -2,7 +2,7 @@
 
 use std::{
     future::{pending, ready},
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{Arc, Mutex},
     time::Duration,
 };
@@ -21,16 +21,18 @@ use crate::{
     board::Board,
     capture::Capture,
     clock,
-    config::{Choice, Config},
+    config::{self, Choice, Config},
     failure::Failure,
     intake::Intake,
     service::{Service, TestRequest},
     source::{
         Source, Trouble, auto,
+        file::Files,
         health::Health,
         keeper::{Wish, keep},
         kmsg::Kmsg,
         nflog::{Foreign, Nflog},
+        ulogd::Ulogd,
     },
     store::Store,
     surroundings::{
@@ -46,6 +48,9 @@ const CHANGES: usize = 1024;
 const TESTS: usize = 4;
 /// So long is waited for the bus to take the name back.
 const RELEASE_LIMIT: Duration = Duration::from_secs(1);
+
+/// The sources that read what others write of the firewall.
+const LOGS: [&str; 3] = ["kmsg", "file", "ulogd"];
 
 /// What the command line and the configuration say together.
 #[derive(Debug)]
@@ -67,7 +72,7 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
         capture,
     } = setup;
     let nflog = Arc::new(Health::new("nflog"));
-    let kmsg = Arc::new(Health::new("kmsg"));
+    let logs = LOGS.map(|name| Arc::new(Health::new(name)));
     let groups = config
         .groups
         .iter()
@@ -79,8 +84,8 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     let board = Arc::new(Board::new(
         started_at,
         Arc::clone(&capture),
-        [&nflog, &kmsg]
-            .into_iter()
+        std::iter::once(&nflog)
+            .chain(&logs)
             .chain(groups.iter().map(|(_, health)| health))
             .cloned()
             .collect(),
@@ -117,7 +122,7 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     tokio::spawn(surroundings.follow());
     let firewall = FirewallWatch::open(ufw_heard);
     tokio::spawn(firewall::tell_board(firewall.watch(), board));
-    tokio::spawn(firewall::advise(firewall.watch(), Arc::clone(&kmsg)));
+    tokio::spawn(firewall::advise(firewall.watch(), Arc::clone(&logs[0])));
     tokio::spawn(firewall.follow());
 
     let mut sources = Sources::new(intake);
@@ -127,17 +132,14 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
             ready(Foreign::open(number, &config, Arc::clone(&kept)))
         });
     }
-    let (choice, health) = (config.kmsg, Arc::clone(&nflog));
-    sources.keep_switched(capture.watch(), &nflog, move || {
-        Nflog::open(config.clone(), Arc::clone(&health))
-    });
     let (next, behind) = watch::channel(capture.is_on());
     sources
         .choosing
-        .spawn(auto::capture(capture.watch(), nflog, next));
-    let health = Arc::clone(&kmsg);
-    sources.stand_in(behind, choice, &kmsg, move || {
-        Kmsg::open(Arc::clone(&health))
+        .spawn(auto::capture(capture.watch(), Arc::clone(&nflog), next));
+    read_logs(&mut sources, behind, logs, &config, &state_dir);
+    let health = Arc::clone(&nflog);
+    sources.keep_switched(capture.watch(), &nflog, move || {
+        Nflog::open(config.clone(), Arc::clone(&health))
     });
 
     let lost = async {
@@ -161,6 +163,32 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
         })
     ));
     ended
+}
+
+/// Reads what others write of the firewall: each log in the place of those before it, and ulogd's besides, which nobody writes twice.
+fn read_logs(
+    sources: &mut Sources,
+    behind: watch::Receiver<bool>,
+    [kmsg, file, ulogd]: [Arc<Health>; LOGS.len()],
+    config: &Config,
+    state_dir: &Path,
+) {
+    let health = Arc::clone(&kmsg);
+    let behind = sources.stand_in(behind, config.kmsg, &kmsg, move || {
+        Kmsg::open(Arc::clone(&health))
+    });
+    let (health, dir) = (Arc::clone(&file), state_dir.to_owned());
+    let paths = config.file_paths.clone();
+    sources.stand_in(behind, config.file, &file, move || {
+        Files::open(paths.clone(), dir.clone(), Arc::clone(&health))
+    });
+    if config.ulogd != config::Ulogd::default() {
+        let (health, dir) = (Arc::clone(&ulogd), state_dir.to_owned());
+        let settings = config.ulogd.clone();
+        sources.keep_always(&ulogd, move || {
+            Ulogd::open(settings.clone(), dir.clone(), Arc::clone(&health))
+        });
+    }
 }
 
 /// Puts the object on the bus and takes the name; returns what tells of connections that leave.

@@ -24,6 +24,7 @@ pub mod helper;
 pub mod log_all;
 pub mod netns;
 pub mod private_bus;
+pub mod probe;
 pub mod process;
 pub mod raised;
 pub mod scene;

@@ -1,12 +1,15 @@
 //! The system calls that the standard library does not wrap, and the only home of `unsafe`.
 //!
 //! [`netlink`] is a socket to a part of the kernel, [`interface`] turns the kernel's interface numbers into names,
-//! [`kmsg`] opens the kernel's log, [`capability`] tells what this process may do, [`clock_change`] when the machine wakes
+//! [`kmsg`] opens the kernel's log, [`inotify`] tells what happens to files, [`local_time`] what the clocks of this place show,
+//! [`capability`] tells what this process may do, [`clock_change`] when the machine wakes
 //! from sleep, and [`child`] starts programs.
 
 pub mod capability;
 pub mod child;
 pub mod clock_change;
+pub mod inotify;
 pub mod interface;
 pub mod kmsg;
+pub mod local_time;
 pub mod netlink;
