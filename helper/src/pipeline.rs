@@ -29,6 +29,7 @@ use crate::{
         Source, Trouble, auto,
         file::Files,
         health::Health,
+        journal::Journal,
         keeper::{Wish, keep},
         kmsg::Kmsg,
         nflog::{Foreign, Nflog},
@@ -50,7 +51,7 @@ const TESTS: usize = 4;
 const RELEASE_LIMIT: Duration = Duration::from_secs(1);
 
 /// The sources that read what others write of the firewall.
-const LOGS: [&str; 3] = ["kmsg", "file", "ulogd"];
+const LOGS: [&str; 4] = ["kmsg", "journal", "file", "ulogd"];
 
 /// What the command line and the configuration say together.
 #[derive(Debug)]
@@ -169,13 +170,17 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
 fn read_logs(
     sources: &mut Sources,
     behind: watch::Receiver<bool>,
-    [kmsg, file, ulogd]: [Arc<Health>; LOGS.len()],
+    [kmsg, journal, file, ulogd]: [Arc<Health>; LOGS.len()],
     config: &Config,
     state_dir: &Path,
 ) {
     let health = Arc::clone(&kmsg);
     let behind = sources.stand_in(behind, config.kmsg, &kmsg, move || {
         Kmsg::open(Arc::clone(&health))
+    });
+    let (health, dir) = (Arc::clone(&journal), state_dir.to_owned());
+    let behind = sources.stand_in(behind, config.journal, &journal, move || {
+        Journal::open(dir.clone(), Arc::clone(&health))
     });
     let (health, dir) = (Arc::clone(&file), state_dir.to_owned());
     let paths = config.file_paths.clone();

@@ -1,7 +1,7 @@
 //! Where events come from: one file each, all with the same verbs.
 //!
 //! [`nflog`] is the primary source: packets that the own nftables [`table`] logs, paired by [`pairing`]. [`kmsg`] reads the LOG
-//! lines of rules that the user has, [`mod@file`] reads the same lines where others copied them to, and [`ulogd`] what
+//! lines of rules that the user has, [`journal`] and [`mod@file`] read the same lines where others copied them to, and [`ulogd`] what
 //! that program writes; [`tail`] follows files for them, and a [`reader`] makes events of lines. A [`keeper`] holds a source open as long as it is wanted, tries again when it fails, and
 //! writes its [`health`]; [`auto`] decides which are wanted where nobody said so. What a source hears it hands to a [`Sink`], one
 //! by one and by reference, so that nothing is copied and nothing waits between the kernel and detection.
@@ -10,6 +10,7 @@ pub mod advice;
 pub mod auto;
 pub mod file;
 pub mod health;
+pub mod journal;
 pub mod keeper;
 pub mod kmsg;
 pub mod nflog;

@@ -30,6 +30,19 @@ pub fn find(program: &str) -> Option<PathBuf> {
 /// pipes for all three standard streams.
 #[must_use]
 pub fn net_admin(program: &Path, arguments: &[&str]) -> Command {
+    command(program, arguments, Some(Capability::NetAdmin))
+}
+
+/// A command for `program` (an absolute path) that keeps no capability at all, reads nothing, ends when this process ends, and has
+/// pipes for its two outputs.
+#[must_use]
+pub fn unprivileged(program: &Path, arguments: &[&str]) -> Command {
+    let mut command = command(program, arguments, None);
+    command.stdin(Stdio::null());
+    command
+}
+
+fn command(program: &Path, arguments: &[&str], capability: Option<Capability>) -> Command {
     #[expect(
         clippy::disallowed_methods,
         reason = "this is where programs are started"
@@ -55,7 +68,7 @@ pub fn net_admin(program: &Path, arguments: &[&str]) -> Command {
     unsafe {
         command.pre_exec(move || {
             end_with(parent)?;
-            keep_only(Capability::NetAdmin)
+            keep_only(capability)
         })
     };
     command
@@ -91,7 +104,7 @@ struct CapabilityData {
 }
 
 /// Gives up every capability but this one, and hands it on over the exec as an ambient one (capabilities(7)).
-fn keep_only(capability: Capability) -> io::Result<()> {
+fn keep_only(capability: Option<Capability>) -> io::Result<()> {
     // SAFETY: prctl(2) takes numbers here.
     if unsafe {
         libc::prctl(
@@ -105,22 +118,27 @@ fn keep_only(capability: Capability) -> io::Result<()> {
     {
         return Err(io::Error::last_os_error());
     }
-    let number = capability as usize;
-    let mask = 1_u32 << (number % 32);
     let header = CapabilityHeader {
         version: CAPABILITY_VERSION_3,
         pid: 0,
     };
     let mut data = [CapabilityData::default(); 2];
-    data[number / 32] = CapabilityData {
-        effective: mask,
-        permitted: mask,
-        inheritable: mask,
-    };
+    if let Some(capability) = capability {
+        let number = capability as usize;
+        let mask = 1_u32 << (number % 32);
+        data[number / 32] = CapabilityData {
+            effective: mask,
+            permitted: mask,
+            inheritable: mask,
+        };
+    }
     // SAFETY: header and data have the layout of linux/capability.h; version 3 reads two halves, and two are given.
     if unsafe { libc::syscall(libc::SYS_capset, &raw const header, data.as_ptr()) } < 0 {
         return Err(io::Error::last_os_error());
     }
+    let Some(capability) = capability else {
+        return Ok(());
+    };
     // SAFETY: prctl(2) takes numbers here.
     if unsafe {
         libc::prctl(

@@ -26,6 +26,7 @@ use self::{followed::Followed, open::Buffer};
 pub use self::{followed::Lack, open::LONGEST_LINE};
 pub(crate) use self::{
     open::FIRST_USER,
+    positions::replace,
     trouble::{listed, quoted, together},
 };
 use crate::{

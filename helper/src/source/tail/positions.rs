@@ -131,7 +131,7 @@ pub(super) fn save(path: &Path, files: Vec<Position>) -> io::Result<()> {
 }
 
 /// Puts a text into the place of a file, so that whoever reads it finds the old text or the new one, and never half of one.
-pub(super) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
+pub(crate) fn replace(path: &Path, text: &[u8]) -> io::Result<()> {
     let mut name = path.as_os_str().to_owned();
     name.push(".new");
     let new = PathBuf::from(name);
