@@ -8,12 +8,19 @@ use std::{
 
 use tokio::io::{Interest, unix::AsyncFd};
 
+use super::batch::Batch;
+
 /// The size of a `sockaddr_nl` as the system calls want it.
 #[expect(
     clippy::cast_possible_truncation,
     reason = "the structure has 12 bytes (linux/netlink.h)"
 )]
-const ADDRESS_LEN: libc::socklen_t = size_of::<libc::sockaddr_nl>() as libc::socklen_t;
+pub(super) const ADDRESS_LEN: libc::socklen_t = size_of::<libc::sockaddr_nl>() as libc::socklen_t;
+
+/// `SK_MEMINFO_VARS` and `SK_MEMINFO_DROPS` (`linux/sock_diag.h`): how many numbers tell of a socket's memory, and which of
+/// them is the count of what did not fit.
+const MEMORY_NUMBERS: usize = 9;
+const DROPS: usize = 8;
 
 /// What one read brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -91,6 +98,59 @@ impl Netlink {
             .or_else(|_| self.set_option(libc::SOL_SOCKET, libc::SO_RCVBUF, bytes))
     }
 
+    /// Has the kernel keep from us what this program of the packet filter refuses (`SO_ATTACH_FILTER`, socket(7)).
+    pub fn set_filter(&self, program: &[libc::sock_filter]) -> io::Result<()> {
+        let program = libc::sock_fprog {
+            len: u16::try_from(program.len())
+                .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?,
+            filter: program.as_ptr().cast_mut(),
+        };
+        #[expect(clippy::cast_possible_truncation, reason = "a sock_fprog has 16 bytes")]
+        let len = size_of::<libc::sock_fprog>() as libc::socklen_t;
+        // SAFETY: `program` is a whole sock_fprog whose true size is given, and the instructions that it points to are as many
+        // as it says; all of them live over the call, which only reads them.
+        let set = unsafe {
+            libc::setsockopt(
+                self.fd.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_ATTACH_FILTER,
+                (&raw const program).cast(),
+                len,
+            )
+        };
+        if set < 0 {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(())
+        }
+    }
+
+    /// How many datagrams the kernel could not queue for us since the socket was opened, as far as 32 bits count
+    /// (`SO_MEMINFO`, Linux 4.12).
+    pub fn dropped(&self) -> io::Result<u32> {
+        let mut numbers = [0_u32; MEMORY_NUMBERS];
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "nine numbers have 36 bytes"
+        )]
+        let mut len = size_of_val(&numbers) as libc::socklen_t;
+        // SAFETY: `numbers` has the size that is given, may hold any bytes, and lives over the call, as `len` does.
+        let got = unsafe {
+            libc::getsockopt(
+                self.fd.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_MEMINFO,
+                numbers.as_mut_ptr().cast(),
+                &raw mut len,
+            )
+        };
+        if got < 0 {
+            Err(io::Error::last_os_error())
+        } else {
+            Ok(numbers[DROPS])
+        }
+    }
+
     /// Sends one message to the kernel, which has worked on it when this returns.
     pub fn send(&self, message: &[u8]) -> io::Result<()> {
         let address = kernel_address();
@@ -119,6 +179,16 @@ impl Netlink {
             // Asked once more by way of tokio, which then knows that there is nothing, and waits.
             Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                 self.fd.try_io(Interest::READABLE, |fd| receive(fd, buffer))
+            }
+            other => other,
+        }
+    }
+
+    /// Reads what there is, as much as a batch holds, without waiting; `WouldBlock` when there is nothing.
+    pub fn try_receive_many(&self, batch: &mut Batch) -> io::Result<()> {
+        match batch.receive(self.fd.get_ref()) {
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+                self.fd.try_io(Interest::READABLE, |fd| batch.receive(fd))
             }
             other => other,
         }
@@ -183,7 +253,7 @@ fn receive(fd: &OwnedFd, buffer: &mut [u8]) -> io::Result<Datagram> {
 }
 
 /// The address of the kernel; bound to, it asks for a port id of the kernel's choice.
-fn kernel_address() -> libc::sockaddr_nl {
+pub(super) fn kernel_address() -> libc::sockaddr_nl {
     // SAFETY: sockaddr_nl is made of integers alone, for which zero is a value.
     let mut address: libc::sockaddr_nl = unsafe { mem::zeroed() };
     #[expect(clippy::cast_possible_truncation, reason = "AF_NETLINK is 16")]
