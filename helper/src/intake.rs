@@ -19,7 +19,7 @@ use crate::{
     board::Board,
     clock,
     event::{Event, Timestamp},
-    flow::Flow,
+    flow::{Beginning, Flow, Stage, beginning_of},
     source::Sink,
     store::Store,
     surroundings::Outlook,
@@ -44,6 +44,10 @@ pub struct Intake {
     deadline: Notify,
     /// How many tell of packets; where one is alone there are no twins.
     tellers: AtomicUsize,
+    /// How many tell of every packet that asks for something; flows that begin are no news then.
+    tell_all: AtomicUsize,
+    /// How many tell of flows.
+    tell_flows: AtomicUsize,
     /// The number of the next who does.
     next_teller: AtomicUsize,
     store: Arc<Mutex<Store>>,
@@ -80,6 +84,8 @@ impl Intake {
             }),
             deadline: Notify::new(),
             tellers: AtomicUsize::new(0),
+            tell_all: AtomicUsize::new(0),
+            tell_flows: AtomicUsize::new(0),
             next_teller: AtomicUsize::new(0),
             store,
             board,
@@ -106,6 +112,7 @@ impl Intake {
         let mut door = Door {
             teller,
             alone: self.tellers.load(Ordering::Relaxed) < 2,
+            flows: self.flows(),
             stopped: 0,
             state: &mut state,
         };
@@ -115,6 +122,19 @@ impl Intake {
         }
         self.settle(&mut state, due);
         done
+    }
+
+    /// What flows that begin are at present.
+    fn flows(&self) -> Flows {
+        if self.tell_all.load(Ordering::Relaxed) > 0 {
+            Flows::NoNews
+        } else if self.tell_flows.load(Ordering::Relaxed) > 0
+            && self.tellers.load(Ordering::Relaxed) > 0
+        {
+            Flows::Beside
+        } else {
+            Flows::Alone
+        }
     }
 
     /// Raises a test alert and says which incident it is; `None` where too many are open.
@@ -131,9 +151,11 @@ impl Intake {
     pub fn way_in(self: &Arc<Self>, packets: bool) -> WayIn {
         let weight = usize::from(packets);
         self.tellers.fetch_add(weight, Ordering::Relaxed);
+        self.tell_flows.fetch_add(1 - weight, Ordering::Relaxed);
         WayIn {
             teller: self.next_teller.fetch_add(1, Ordering::Relaxed),
             weight,
+            every: 0,
             intake: Arc::clone(self),
         }
     }
@@ -191,10 +213,22 @@ pub struct WayIn {
     teller: usize,
     /// 1 where it tells of packets.
     weight: usize,
+    /// 1 where it tells of every packet that asks for something.
+    every: usize,
     intake: Arc<Intake>,
 }
 
 impl WayIn {
+    /// The same for a source that tells of every packet that asks for something, or not.
+    #[must_use]
+    pub fn telling(mut self, every: bool) -> Self {
+        let tell_all = &self.intake.tell_all;
+        tell_all.fetch_sub(self.every, Ordering::Relaxed);
+        self.every = usize::from(every);
+        tell_all.fetch_add(self.every, Ordering::Relaxed);
+        self
+    }
+
     /// Has `work` hand in events, and stores and tells what comes of them.
     pub fn take_in<T>(&self, work: impl FnOnce(&mut Door<'_>) -> T) -> T {
         self.intake.take_in(self.teller, work)
@@ -203,10 +237,27 @@ impl WayIn {
 
 impl Drop for WayIn {
     fn drop(&mut self) {
-        self.intake
-            .tellers
-            .fetch_sub(self.weight, Ordering::Relaxed);
+        let Intake {
+            tellers,
+            tell_all,
+            tell_flows,
+            ..
+        } = &*self.intake;
+        tellers.fetch_sub(self.weight, Ordering::Relaxed);
+        tell_flows.fetch_sub(1 - self.weight, Ordering::Relaxed);
+        tell_all.fetch_sub(self.every, Ordering::Relaxed);
     }
+}
+
+/// What flows that begin are to detection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Flows {
+    /// Somebody tells of each of their first packets.
+    NoNews,
+    /// Nobody tells of packets.
+    Alone,
+    /// Somebody may have told of the first packet already, or will.
+    Beside,
 }
 
 /// What a source hands its events to.
@@ -216,9 +267,20 @@ pub struct Door<'a> {
     teller: usize,
     /// Is there but one source of packets?
     alone: bool,
+    /// What flows that begin are.
+    flows: Flows,
     /// How many packets were stopped, without those of which that was taken back.
     stopped: i64,
     state: &'a mut State,
+}
+
+impl Door<'_> {
+    /// Was this beginning of a flow taken already from another, be it as a flow or as its first packet?
+    fn has_begun(&mut self, beginning: &Beginning) -> bool {
+        let twins = &mut self.state.twins;
+        let beginning = twins.hasher().of(("flow", beginning));
+        twins.is_known(beginning, self.teller)
+    }
 }
 
 impl Sink for Door<'_> {
@@ -231,15 +293,18 @@ impl Sink for Door<'_> {
             }
         }
         self.stopped += i64::from(event.verdict == Verdict::Dropped);
-        let State {
-            watcher,
-            outlook,
-            changes,
-            ..
-        } = self.state;
-        if let Some(outlook) = outlook {
+        if let Some(outlook) = &mut self.state.outlook {
             outlook.heard(event);
         }
+        if self.flows == Flows::Beside
+            && event.verdict != Verdict::Dropped
+            && beginning_of(&event.packet).is_some_and(|beginning| self.has_begun(&beginning))
+        {
+            return;
+        }
+        let State {
+            watcher, changes, ..
+        } = self.state;
         watcher.observe(event, changes);
     }
 
@@ -249,10 +314,18 @@ impl Sink for Door<'_> {
     }
 
     fn flow(&mut self, flow: &Flow) {
+        let is_news = flow.stage == Stage::Began
+            && match self.flows {
+                Flows::NoNews => false,
+                Flows::Alone => true,
+                Flows::Beside => !self.has_begun(&flow.beginning()),
+            };
         let State {
             watcher, changes, ..
         } = self.state;
-        watcher.observe_flow(flow, changes);
+        if is_news {
+            watcher.observe_flow(flow, changes);
+        }
         watcher.remember_flow(flow);
     }
 }
@@ -275,7 +348,9 @@ mod tests {
         capture::Capture,
         decode, detect,
         event::{Feed, Interface, Prefix},
+        flow::{Ends, Tuple},
         neighbourhood::Neighbourhood,
+        packet::{Protocol, Transport, Udp},
         source::health::Health,
     };
 
@@ -306,7 +381,11 @@ mod tests {
         let nflog = Arc::new(Health::new("nflog"));
         let capture = Arc::new(Capture::new(Path::new("/nonexistent"), None, None, nflog));
         let board = Arc::new(Board::new(clock::now(), capture, Vec::new()));
-        let watcher = Watcher::new(detect::Config::default(), Neighbourhood::default(), 1);
+        let home = Neighbourhood {
+            addresses: vec!["192.0.2.2".parse().unwrap()],
+            ..Neighbourhood::default()
+        };
+        let watcher = Watcher::new(detect::Config::default(), home, 1);
         let (changes, told) = mpsc::channel(64);
         let store = Arc::new(Mutex::new(Store::new(8)));
         (Arc::new(Intake::new(watcher, store, changes, board)), told)
@@ -324,6 +403,84 @@ mod tests {
         assert!(matches!(told.try_recv(), Ok(Change::Raised(_))));
         let last = std::iter::from_fn(|| told.try_recv().ok()).last();
         assert!(matches!(last, Some(Change::Closed(_))), "{last:?}");
+    }
+
+    /// The flow that a probe of a port begins where every rule lets it pass.
+    fn flow(dport: u16) -> Flow {
+        let original = Tuple {
+            src: "203.0.113.9".parse().unwrap(),
+            dst: "192.0.2.2".parse().unwrap(),
+            protocol: Protocol::UDP,
+            ends: Ends::Ports {
+                sport: 50000,
+                dport,
+            },
+        };
+        Flow {
+            time: clock::now(),
+            stage: Stage::Began,
+            id: None,
+            original,
+            reply: original,
+            answered: false,
+            assured: false,
+            tcp: None,
+            mark: 0,
+            began: None,
+            sent: None,
+            received: None,
+        }
+    }
+
+    /// The first packet of that flow, as a LOG line tells of it.
+    fn first_packet(dport: u16) -> Event {
+        let mut event = null_probe(clock::now(), 1);
+        event.packet.protocol = Protocol::UDP;
+        event.packet.transport = Transport::Udp(Udp {
+            sport: 50000,
+            dport,
+            len: None,
+        });
+        (event.verdict, event.feed) = (Verdict::Passed, Feed::Kmsg);
+        event
+    }
+
+    #[test]
+    fn a_flow_and_the_record_of_its_first_packet_are_one() {
+        let (intake, mut told) = intake();
+        let (lines, flows) = (intake.way_in(true), intake.way_in(false));
+        for dport in 1..=20 {
+            let tell_flow = || flows.take_in(|door| door.flow(&flow(dport)));
+            let tell_packet = || lines.take_in(|door| door.packet(&first_packet(dport)));
+            if dport % 2 == 0 {
+                tell_flow();
+                tell_packet();
+            } else {
+                tell_packet();
+                tell_flow();
+            }
+        }
+        let Ok(Change::Raised(alert)) = told.try_recv() else {
+            panic!("so many ports are an alert")
+        };
+        assert_eq!(alert.packets, alert.port_count);
+        assert_eq!(alert.port_count, 12, "what passed weighs little");
+    }
+
+    #[test]
+    fn flows_are_no_news_where_every_packet_is_told() {
+        let (intake, mut told) = intake();
+        let (table, flows) = (intake.way_in(true).telling(true), intake.way_in(false));
+        let scan = || {
+            for dport in 1..=20 {
+                flows.take_in(|door| door.flow(&flow(dport)));
+            }
+        };
+        scan();
+        assert!(told.try_recv().is_err());
+        drop(table);
+        scan();
+        assert!(matches!(told.try_recv(), Ok(Change::Raised(_))));
     }
 
     #[test]

@@ -27,6 +27,7 @@ use crate::{
     service::{Service, TestRequest},
     source::{
         Source, Trouble, auto,
+        conntrack::Conntrack,
         file::Files,
         health::Health,
         journal::Journal,
@@ -79,6 +80,7 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
         .iter()
         .map(|number| (*number, Arc::new(Health::new(&format!("nflog:{number}")))));
     let groups: Vec<(u16, Arc<Health>)> = groups.collect();
+    let conntrack = Arc::new(Health::new("conntrack"));
     let fixed = config.capture.map(|on| (on, config.path.as_path()));
     let capture = Arc::new(Capture::new(&state_dir, fixed, capture, Arc::clone(&nflog)));
     let started_at = clock::now();
@@ -87,6 +89,7 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
         Arc::clone(&capture),
         std::iter::once(&nflog)
             .chain(&logs)
+            .chain([&conntrack])
             .chain(groups.iter().map(|(_, health)| health))
             .cloned()
             .collect(),
@@ -132,6 +135,10 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
         sources.keep_always(&health, move || {
             ready(Foreign::open(number, &config, Arc::clone(&kept)))
         });
+    }
+    if config.conntrack != Choice::Off {
+        let health = Arc::clone(&conntrack);
+        sources.keep_always(&conntrack, move || Conntrack::open(Arc::clone(&health)));
     }
     let (next, behind) = watch::channel(capture.is_on());
     sources

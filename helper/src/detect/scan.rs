@@ -58,26 +58,26 @@ impl Scan {
 
     /// The number by which an origin's probes of one family are found, here and elsewhere. Nobody can foresee it.
     #[must_use]
-    pub fn tag(&self, trace: &Trace, probe: &Probe) -> u64 {
-        Origin::of(trace.src).tag(probe.kind.family(), self.seed)
+    pub fn tag(&self, told: &Trace, probe: &Probe) -> u64 {
+        Origin::of(told.src).tag(probe.kind.family(), self.seed)
     }
 
     /// Takes in one probe of this tag.
     pub fn observe(
         &mut self,
         tag: u64,
-        trace: &Trace,
+        told: &Trace,
         probe: &Probe,
         neighbourhood: &Neighbourhood,
     ) -> Sighting<'_> {
         let sample = Sample {
-            time: trace.time,
-            mark: origin::unit_mark(trace.dst, trace.protocol.0, probe.unit),
+            time: told.time,
+            mark: origin::unit_mark(told.dst, told.protocol.0, probe.unit),
             packets: 1,
-            port: trace.dport,
-            target: trace.dst,
-            fates: Fates::of(trace.verdict),
-            trusted: trace.trusted,
+            port: told.dport,
+            target: told.dst,
+            fates: Fates::of(told.verdict),
+            trusted: told.trusted,
         };
         let known = self.tracks.place(tag);
         let place = known.or_else(|| self.promote(tag, probe, sample));
@@ -86,7 +86,7 @@ impl Scan {
         };
         let new_unit = found.add(probe, &sample, &self.config);
         let mark = if new_unit {
-            found.mark(probe, neighbourhood.is_near(trace.src), &self.config)
+            found.mark(probe, neighbourhood.is_near(told.src), &self.config)
         } else {
             Mark::Below
         };

@@ -9,7 +9,11 @@ pub use ring::{CONTACT, FlowRing, LATE, Relation};
 
 use std::net::IpAddr;
 
-use crate::{event::Timestamp, neighbourhood::Neighbourhood, packet::Protocol};
+use crate::{
+    event::Timestamp,
+    neighbourhood::Neighbourhood,
+    packet::{Packet, Protocol, TcpFlags, Transport},
+};
 
 /// What happened to a flow.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +127,29 @@ pub enum Direction {
 }
 
 impl Tuple {
+    /// What a packet that came in bears, where that is known of it.
+    #[must_use]
+    pub fn of(packet: &Packet) -> Option<Self> {
+        let ends = match &packet.transport {
+            Transport::Icmp(icmp) => Ends::Icmp {
+                id: icmp.id?,
+                kind: icmp.kind,
+                code: icmp.code,
+            },
+            Transport::Ipsec { .. } | Transport::Other => Ends::None,
+            Transport::Tcp(_) | Transport::Udp(_) | Transport::Ports { .. } => Ends::Ports {
+                sport: packet.sport()?,
+                dport: packet.dport()?,
+            },
+        };
+        Some(Self {
+            src: packet.src,
+            dst: packet.dst,
+            protocol: packet.protocol,
+            ends,
+        })
+    }
+
     /// Source port.
     #[must_use]
     pub const fn sport(&self) -> Option<u16> {
@@ -142,7 +169,26 @@ impl Tuple {
     }
 }
 
+/// What a flow and a record of its first packet have in common: the direction, and of TCP whether it is a SYN.
+pub type Beginning = (Tuple, bool);
+
+/// What a packet begins, where it is the first of a flow.
+#[must_use]
+pub fn beginning_of(packet: &Packet) -> Option<Beginning> {
+    let opens = packet
+        .tcp()
+        .is_none_or(|tcp| tcp.flags.control() == TcpFlags::SYN);
+    Tuple::of(packet).map(|tuple| (tuple, opens))
+}
+
 impl Flow {
+    /// What it began with.
+    #[must_use]
+    pub fn beginning(&self) -> Beginning {
+        let opens = self.tcp.is_none_or(|state| state == TcpState::SYN_SENT);
+        (self.original, opens)
+    }
+
     /// Who began it.
     #[must_use]
     pub fn direction(&self, neighbourhood: &Neighbourhood) -> Direction {

@@ -8,7 +8,7 @@ use super::{Sink, Source, Trouble, health::Health};
 use crate::{
     clock,
     event::{Event, Timestamp},
-    flow::Flow,
+    flow::{Flow, Stage},
     intake::Intake,
     journal,
 };
@@ -114,7 +114,7 @@ async fn deliver<S: Source>(
     health: &Health,
     intake: &Arc<Intake>,
 ) -> Ended {
-    let way_in = intake.way_in(S::PACKETS);
+    let way_in = intake.way_in(S::PACKETS).telling(S::EVERY);
     let ended = loop {
         tokio::select! {
             changed = wishes.changed() => match changed {
@@ -177,8 +177,11 @@ impl<S: Sink> Sink for Counting<'_, S> {
     }
 
     fn flow(&mut self, flow: &Flow) {
-        self.heard.events += 1;
-        self.heard.last = flow.time;
+        // What stood before is not heard now, but asked for.
+        if flow.stage != Stage::Standing {
+            self.heard.events += 1;
+            self.heard.last = flow.time;
+        }
         self.sink.flow(flow);
     }
 }
@@ -198,7 +201,7 @@ mod tests {
         board::Board,
         capture::Capture,
         detect,
-        flow::{Ends, Stage, Tuple},
+        flow::{Ends, Tuple},
         neighbourhood::Neighbourhood,
         packet::Protocol,
         store::Store,

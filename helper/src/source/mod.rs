@@ -8,6 +8,7 @@
 
 pub mod advice;
 pub mod auto;
+pub mod conntrack;
 pub mod file;
 pub mod health;
 pub mod journal;
@@ -40,6 +41,9 @@ pub trait Sink {
 pub trait Source: Sized + Send {
     /// Does it tell of packets, which another source may tell of too?
     const PACKETS: bool = true;
+
+    /// Does it tell of every packet that asks this machine for something, be it stopped or not? Then flows that begin are no news.
+    const EVERY: bool = false;
 
     /// Waits, without a timer where it can, until [`Self::drain`] has something to do. It may be given up at any time and asked
     /// again. An error ends the source.

@@ -185,6 +185,8 @@ impl Inbox {
 }
 
 impl Source for Nflog {
+    const EVERY: bool = true;
+
     async fn ready(&mut self) -> Result<(), Trouble> {
         if self.unread {
             return Ok(());
