@@ -4,7 +4,7 @@
 #   bench-sources.sh [--rounds N] [PART...]      all parts, 3 rounds
 #
 # nflog: a group of the user's own rules, beside ulogd with LOGEMU and JSON. own: is each packet of the own table in a record or
-# in a counter? kmsg: LOG lines, beside dmesg -W. memory: the helper behind ten million packets. latency: from the packet that
+# in a counter? kmsg: LOG lines, beside dmesg -W. conntrack: flows that begin, beside conntrack -E. memory: the helper behind ten million packets. latency: from the packet that
 # decides to the alert and the popup. tests/bench/sources/main.rs says how. Needs root for network namespaces, and ten minutes.
 set -eu
 cd "$(dirname "$(dirname "$(readlink -f "$0")")")"
@@ -14,12 +14,12 @@ while [ $# -gt 0 ]; do
     case $1 in
     --rounds) rounds=$2; shift ;;
     latency) latency=yes ;;
-    nflog | own | kmsg | memory) parts="$parts $1" ;;
-    *) echo "wallwatch: '$1' is none of nflog, own, kmsg, memory, latency" >&2; exit 2 ;;
+    nflog | own | kmsg | conntrack | memory) parts="$parts $1" ;;
+    *) echo "wallwatch: '$1' is none of nflog, own, kmsg, conntrack, memory, latency" >&2; exit 2 ;;
     esac
     shift
 done
-[ -n "$parts$latency" ] || { parts='nflog own kmsg memory'; latency=yes; }
+[ -n "$parts$latency" ] || { parts='nflog own kmsg conntrack memory'; latency=yes; }
 
 scripts/packages.sh rust build run test bench
 target=${CARGO_TARGET_DIR:-$PWD/target}

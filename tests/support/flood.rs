@@ -25,8 +25,10 @@ use crate::{
 
 /// No flood lasts longer, whatever is asked for.
 pub const LONGEST: Duration = Duration::from_secs(20);
-/// So many different frames are made; they fit into a processor's second cache.
+/// So many different frames are made by default; they fit into a processor's second cache.
 const FRAMES: u32 = 16_384;
+/// So many at most, of about 100 bytes each.
+const MOST_FRAMES: u32 = 1 << 20;
 /// So many frames are handed to the kernel at once.
 const BATCH: usize = 64;
 /// What was not sent in time is not sent later: a burst is no pace.
@@ -73,6 +75,8 @@ pub struct Flood {
     pub time: Duration,
     /// or after so many packets.
     pub count: u64,
+    /// So many packets differ in source or source port, a million at most; then they are sent once more.
+    pub distinct: u32,
 }
 
 impl Default for Flood {
@@ -84,6 +88,7 @@ impl Default for Flood {
             rate: 0,
             time: Duration::from_secs(2),
             count: u64::MAX,
+            distinct: FRAMES,
         }
     }
 }
@@ -162,20 +167,22 @@ impl Flood {
 
     /// The frames, each from another source or to another port than the one before.
     fn frames(&self, sender: [u8; 6], victim: [u8; 6]) -> Vec<Vec<u8>> {
-        (0..FRAMES)
+        (0..self.distinct.clamp(1, MOST_FRAMES))
             .map(|number| self.frame(number, sender, victim))
             .collect()
     }
 
     fn frame(&self, number: u32, sender: [u8; 6], victim: [u8; 6]) -> Vec<u8> {
         let scattered = number.wrapping_mul(SCATTER);
-        let src = flooder_v4(low(number) % self.sources.max(1));
+        let sources = u32::from(self.sources.max(1));
+        let src = flooder_v4(low(number % sources));
         let dport = match self.ports {
             Ports::Random => low(scattered >> 16).max(1),
             Ports::Rising => low(number % 65_535) + 1,
             Ports::One(port) => port,
         };
-        let sport = 32_768 | low(scattered >> 8);
+        // Each source has each port once: to multiply by an odd number moves the numbers of fifteen bits among themselves.
+        let sport = 32_768 | low((number / sources).wrapping_mul(SCATTER));
         let (protocol, transport) = match self.shape {
             Shape::Syn => (6, syn(src, sport, dport, scattered)),
             Shape::Udp => (17, udp(sport, dport)),

@@ -4,6 +4,7 @@
 //! hold is a panic.
 
 pub mod config;
+pub mod conntrack_message;
 pub mod ip_packet;
 pub mod log_line;
 pub mod nflog_message;
@@ -17,10 +18,11 @@ pub mod format;
 pub type Check = fn(&[u8]);
 
 /// Each target by its name, which is also the folder of its inputs.
-pub const TARGETS: [(&str, Check); 5] = [
+pub const TARGETS: [(&str, Check); 6] = [
     ("log_line", log_line::check),
     ("ip_packet", ip_packet::check),
     ("nflog_message", nflog_message::check),
+    ("conntrack_message", conntrack_message::check),
     ("pcap", pcap::check),
     ("config", config::check),
 ];

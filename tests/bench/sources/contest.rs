@@ -77,18 +77,20 @@ impl Contest<'_> {
 
     fn run(&self, entrant: &Entrant, rate: u32) -> Run {
         let mut reader = (entrant.start)(self.stage);
-        pin(reader.pid());
-        wait_for_rest(reader.pid());
+        let pids = reader.pids();
+        let cpu_of_all = || pids.iter().map(|pid| cpu_time(*pid)).sum::<Duration>();
+        let wait_for_all = || pids.iter().for_each(|pid| wait_for_rest(*pid));
+        for pid in &pids {
+            pin(*pid);
+        }
+        wait_for_all();
         let (table, counter) = self.counter;
-        let (before, cpu) = (
-            self.stage.net.victim.counter(table, counter),
-            cpu_time(reader.pid()),
-        );
+        let (before, cpu) = (self.stage.net.victim.counter(table, counter), cpu_of_all());
         let (seconds, rate) = (self.seconds.to_string(), rate.to_string());
         let options = ["--seconds", &seconds, "--rate", &rate];
         self.stage.flood(&[&options[..], self.options].concat());
-        wait_for_rest(reader.pid());
-        let cpu = cpu_time(reader.pid()).saturating_sub(cpu);
+        wait_for_all();
+        let cpu = cpu_of_all().saturating_sub(cpu);
         let offered = self.stage.net.victim.counter(table, counter) - before;
         Run {
             offered,

@@ -3,7 +3,10 @@
 use std::{path::PathBuf, thread, time::Duration};
 
 use wallwatch_dbus::SourceHealth;
-use wallwatch_test_support::{Helper, Process, Program, TempDir, process::wait_until};
+use wallwatch_test_support::{
+    Helper, Process, Program, TempDir,
+    process::{children, wait_until},
+};
 
 use crate::stage::{START_LIMIT, Stage, count_lines};
 
@@ -19,6 +22,13 @@ pub(crate) struct Taken {
 /// A running reader.
 pub(crate) trait Reader {
     fn pid(&self) -> u32;
+
+    /// All of its processes.
+    fn pids(&self) -> Vec<u32> {
+        let mut pids = children(self.pid());
+        pids.push(self.pid());
+        pids
+    }
 
     /// What it took in since it was started, once it has nothing more to do.
     fn taken(&mut self, stage: &Stage) -> Taken;
@@ -68,6 +78,11 @@ impl Wallwatch {
 impl Reader for Wallwatch {
     fn pid(&self) -> u32 {
         self.helper.pid()
+    }
+
+    /// The helper's child only holds a table.
+    fn pids(&self) -> Vec<u32> {
+        vec![self.helper.pid()]
     }
 
     fn taken(&mut self, stage: &Stage) -> Taken {
@@ -128,6 +143,22 @@ impl Writer {
             process,
             file,
             mark,
+            _dir: dir,
+        }
+    }
+
+    /// `conntrack -E`, which prints flows that begin; `script` runs it, and the file's name is its word.
+    pub(crate) fn conntrack(stage: &Stage, script: &str) -> Self {
+        let dir = TempDir::new();
+        let file = dir.path().join("log");
+        let program = Program::shell(script).arg(&file);
+        let process = stage.net.victim.inside(program).start();
+        // It says nothing when it is ready.
+        thread::sleep(Duration::from_millis(300));
+        Self {
+            process,
+            file,
+            mark: "[NEW]",
             _dir: dir,
         }
     }

@@ -1,6 +1,6 @@
 //! Sends a flood to a victim by way of an interface, and says how much of it the interface took.
 //!
-//!     pktsend INTERFACE MAC [--udp] [--ports random|rising|PORT] [--sources N] [--rate N] [--count N] [--seconds S]
+//!     pktsend INTERFACE MAC [--udp] [--ports random|rising|PORT] [--sources N] [--rate N] [--count N] [--distinct N] [--seconds S]
 //!
 //! By default SYNs of 40 bytes from 200 addresses to ports without order, for 2 seconds as fast as it goes. Whatever is asked
 //! for, it ends after 20 seconds. MAC is the victim's; its address is that of the tests, which no real network should have.
@@ -14,7 +14,7 @@ use std::{env, process::ExitCode, str::FromStr, time::Duration};
 
 use wallwatch_test_support::flood::{Flood, Ports, Sent, Shape};
 
-const USAGE: &str = "usage: pktsend INTERFACE MAC [--udp] [--ports random|rising|PORT] [--sources N] [--rate N] [--count N] [--seconds S]";
+const USAGE: &str = "usage: pktsend INTERFACE MAC [--udp] [--ports random|rising|PORT] [--sources N] [--rate N] [--count N] [--distinct N] [--seconds S]";
 
 fn main() -> ExitCode {
     match flood(env::args().skip(1)) {
@@ -48,6 +48,7 @@ fn flood(mut words: impl Iterator<Item = String>) -> Result<Sent, String> {
             "--sources" => flood.sources = number(&value)?,
             "--rate" => flood.rate = number(&value)?,
             "--count" => flood.count = number(&value)?,
+            "--distinct" => flood.distinct = number(&value)?,
             "--seconds" => {
                 flood.time = Duration::from_secs_f64(number::<f64>(&value)?.clamp(0.0, 20.0));
             }
