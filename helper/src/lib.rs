@@ -5,7 +5,7 @@
 //! [`alert`] keeps them as incidents and says by [`exposure`] what they can reach. [`explain`] says in words what a single packet is for. [`watcher`] is that way as a whole, a pure value that live sources and
 //! [`replay`] of log files drive alike.
 //!
-//! The rest touches the system: [`source`] brings events in, by what [`sys`] asks of the kernel, and hands them to the [`intake`],
+//! The rest touches the system: [`source`] brings events in ([`sources`] are all that there are), by what [`sys`] asks of the kernel, and hands them to the [`intake`],
 //! which leaves out what several tell alike ([`twins`]) and has the watcher look at them; [`store`] remembers
 //! alerts, [`service`] serves them on the bus to those whom [`authority`] lets in, and [`board`] says how the helper fares.
 //! [`surroundings`] looks at this machine and follows its changes, [`capture`] is the switch of the own nftables table, [`config`] what the administrator wants, [`clock`] the
@@ -34,6 +34,7 @@ pub mod pipeline;
 pub mod replay;
 pub mod service;
 pub mod source;
+pub mod sources;
 pub mod store;
 pub mod surroundings;
 pub mod sys;
