@@ -1,6 +1,7 @@
 //! The records of the own table, paired to events with a verdict.
 
 use std::{
+    io,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -25,6 +26,7 @@ use crate::{
         pairing::Pairing,
         table::{News, Table},
     },
+    sys::alarm::Alarm,
 };
 
 /// After so long a table that was taken out is put in again: whoever reloads the firewall may not be done yet.
@@ -36,6 +38,8 @@ pub struct Nflog {
     group: Group,
     table: Table,
     inbox: Inbox,
+    /// Rings when the counters are to be read.
+    alarm: Alarm,
     /// Everything that came before this moment has been read.
     caught_up: Instant,
     /// Was reading given up before all was read?
@@ -69,6 +73,7 @@ impl Nflog {
                 )
             })
         })?;
+        let alarm = Alarm::open().map_err(|error| broken(&error))?;
         let table = Table::install(number).await?;
         let now = clock::moment();
         Ok(Self {
@@ -81,6 +86,7 @@ impl Nflog {
                 too_late: false,
                 health,
             },
+            alarm,
             caught_up: now,
             unread: false,
             taken_out: false,
@@ -184,6 +190,19 @@ impl Inbox {
     }
 }
 
+/// Waits for the deadline, or for ever where there is none.
+async fn until(deadline: Option<Deadline>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// The timer does not work.
+fn broken(error: &io::Error) -> Trouble {
+    Trouble::new(format!("The kernel gives no timer: {error}."), "")
+}
+
 impl Source for Nflog {
     const EVERY: bool = true;
 
@@ -197,13 +216,15 @@ impl Source for Nflog {
             self.inbox.pulse.begin_again(clock::moment());
             self.inbox.health.sees_all();
         }
-        let patience = self.group.pace.patience(clock::moment());
-        let pulse = self.inbox.pulse.due();
-        let deadline = self.inbox.pairing.deadline(patience);
-        let deadline = deadline.map_or(pulse, |deadline| deadline.min(pulse));
+        let now = clock::moment();
+        let deadline = self.inbox.pairing.deadline(self.group.pace.patience(now));
+        self.alarm
+            .set(self.inbox.pulse.due(), now)
+            .map_err(|error| broken(&error))?;
         tokio::select! {
             readable = self.group.readable() => readable,
-            () = tokio::time::sleep_until(Deadline::from_std(deadline)) => Ok(()),
+            () = until(deadline.map(Deadline::from_std)) => Ok(()),
+            rang = self.alarm.rang() => rang.map_err(|error| broken(&error)),
             news = self.table.news() => match news {
                 News::Lost(trouble) => Err(trouble),
                 News::TakenOut => {
