@@ -89,7 +89,7 @@ impl Source for Files {
         });
         drained.map_err(|error| broken(&error))?;
         self.telling
-            .tell(&self.tail, &[], self.tail.is_blind(), &self.health);
+            .tell(&self.tail, Vec::new, self.tail.is_blind(), &self.health);
         Ok(())
     }
 
@@ -114,7 +114,13 @@ pub(super) struct Telling {
 impl Telling {
     /// Tells what changed. `others` are troubles that have nothing to do with the files; when they change, [`Self::again`] has to
     /// be called. `blind` says that nothing at all can be seen.
-    pub(super) fn tell(&mut self, tail: &Tail, others: &[Trouble], blind: bool, health: &Health) {
+    pub(super) fn tell(
+        &mut self,
+        tail: &Tail,
+        others: impl FnOnce() -> Vec<Trouble>,
+        blind: bool,
+        health: &Health,
+    ) {
         health.lost(tail.left_out() - self.left_out);
         self.left_out = tail.left_out();
         let state = tail.state();
@@ -123,7 +129,7 @@ impl Telling {
         }
         self.state = Some(state);
         let mut troubles = tail.troubles();
-        troubles.extend_from_slice(others);
+        troubles.extend(others());
         if troubles.is_empty() {
             // What somebody else noted stays.
             if std::mem::take(&mut self.noted) {

@@ -91,15 +91,16 @@ impl Ulogd {
             self.connected = connected;
             self.telling.again();
         }
-        let alone = self
-            .socket
-            .as_ref()
-            .filter(|socket| !socket.is_connected())
-            .map(Socket::alone);
-        let mut others: Vec<Trouble> = alone.into_iter().collect();
-        others.extend_from_slice(&self.lateness.troubles);
+        let (socket, lateness) = (&self.socket, &self.lateness);
+        let others = || {
+            let alone = socket.iter().filter(|socket| !socket.is_connected());
+            alone
+                .map(Socket::alone)
+                .chain(lateness.troubles.iter().cloned())
+                .collect()
+        };
         let blind = blind_without_socket && connected != Some(true);
-        self.telling.tell(&self.tail, &others, blind, &self.health);
+        self.telling.tell(&self.tail, others, blind, &self.health);
     }
 }
 
