@@ -23,15 +23,15 @@ use crate::{
     source::Sink,
     store::Store,
     surroundings::Outlook,
-    twins::{Twins, identity},
+    twins::Twins,
     watcher::Watcher,
 };
 
 /// The longest sleep while an incident is open: the system's clock may be set meanwhile.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// So many hashes of packets are remembered, to know those that several sources tell of: about 200 KiB.
-const REMEMBERED: usize = 7 << 10;
+/// So many packets are remembered, to know those that several sources tell of: about 200 KiB.
+const REMEMBERED: usize = 7 << 9;
 
 /// Detection, with what it leads to.
 ///
@@ -287,7 +287,7 @@ impl Sink for Door<'_> {
     fn packet(&mut self, event: &Event) {
         if !self.alone {
             let twins = &mut self.state.twins;
-            let packet = twins.hasher().of(identity(event));
+            let packet = twins.hasher().of_packet(event);
             if twins.is_known(packet, self.teller) {
                 return;
             }

@@ -6,22 +6,103 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasher as _, Hash, RandomState},
+    hash::{self, BuildHasher as _, BuildHasherDefault, Hash, RandomState},
+    mem,
 };
 
 use crate::{
+    detect::{address_halves, folded},
     event::Event,
-    packet::{Packet, Transport},
+    packet::Transport,
 };
 
 /// How a thing is known: nobody who writes things can choose it.
-#[derive(Debug, Clone, Default)]
-pub struct Hasher(RandomState);
+#[derive(Debug, Clone)]
+pub struct Hasher {
+    state: RandomState,
+    /// For what there is so much of that a hash of all its bytes takes too long.
+    seed: u64,
+}
+
+impl Default for Hasher {
+    fn default() -> Self {
+        let state = RandomState::new();
+        let seed = state.hash_one(0);
+        Self { state, seed }
+    }
+}
 
 impl Hasher {
     /// The hash of a thing.
     pub fn of(&self, thing: impl Hash) -> u64 {
-        self.0.hash_one(thing)
+        self.state.hash_one(thing)
+    }
+
+    /// The hash of what every source tells of a packet in the same way. The sequence number is not among it: a LOG line has it
+    /// only where its rule asks for it.
+    #[must_use]
+    pub fn of_packet(&self, event: &Event) -> u64 {
+        let packet = &event.packet;
+        let [a, b, c] = match &packet.transport {
+            Transport::Tcp(tcp) => [tcp.sport, tcp.dport, tcp.flags.0.into()],
+            Transport::Icmp(icmp) => [
+                u16::from_be_bytes([icmp.kind, icmp.code]),
+                icmp.id.unwrap_or(0),
+                icmp.seq.unwrap_or(0),
+            ],
+            _ => [packet.sport().unwrap_or(0), packet.dport().unwrap_or(0), 0],
+        }
+        .map(u64::from);
+        let detail = a << 48 | b << 32 | c << 16 | u64::from(packet.protocol.0);
+        let whole = u64::from(packet.len) << 32 | u64::from(packet.ip_id.unwrap_or(0));
+        let (src, dst) = (address_halves(packet.src), address_halves(packet.dst));
+        let ends = folded(folded(src.0 ^ self.seed, src.1) ^ dst.0, dst.1);
+        folded(ends ^ whole, detail)
+    }
+}
+
+/// What was told, by a hash of it.
+type Table = HashMap<u64, Told, BuildHasherDefault<Itself>>;
+
+/// How often a thing was told.
+#[derive(Debug, Clone, Copy)]
+struct Told {
+    /// How often it was taken.
+    taken: u32,
+    /// Who told it first, and mostly is the only one,
+    first: u32,
+    /// and how often he did.
+    by_first: u32,
+}
+
+impl Told {
+    /// Somebody tells it for so many times now; says whether it was taken as often already, and takes it where not.
+    const fn is_known(&mut self, times: u32) -> bool {
+        let is_known = times <= self.taken;
+        if !is_known {
+            self.taken = times;
+        }
+        is_known
+    }
+}
+
+/// The hash of a hash: itself.
+#[derive(Debug, Default)]
+struct Itself(u64);
+
+impl hash::Hasher for Itself {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, hash: u64) {
+        self.0 = hash;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
@@ -29,21 +110,21 @@ impl Hasher {
 #[derive(Debug)]
 pub struct Twins {
     hasher: Hasher,
-    /// So many hashes are remembered at least, and at most twice as many.
+    /// So many things are remembered at least, and at most twice as many.
     remembered: usize,
-    young: HashMap<u64, u32>,
-    old: HashMap<u64, u32>,
+    young: Table,
+    old: Table,
 }
 
 impl Twins {
-    /// Remembers at least so many hashes, half of which are of things, the other half of who told them.
+    /// Remembers at least so many things that one tells, and half as many that several do.
     #[must_use]
     pub fn new(remembered: usize) -> Self {
         Self {
             hasher: Hasher::default(),
             remembered,
-            young: HashMap::new(),
-            old: HashMap::new(),
+            young: Table::default(),
+            old: Table::default(),
         }
     }
 
@@ -55,56 +136,33 @@ impl Twins {
 
     /// Was this thing, told by `teller`, taken already from another?
     pub fn is_known(&mut self, thing: u64, teller: usize) -> bool {
-        let own = self.hasher.of((thing, teller));
-        let told = self.slot(own);
-        *told += 1;
-        let told = *told;
-        let taken = self.slot(thing);
-        let is_known = told <= *taken;
-        if !is_known {
-            *taken = told;
+        let number = u32::try_from(teller).unwrap_or(u32::MAX);
+        let told = self.slot(thing, number);
+        if told.first == number {
+            told.by_first += 1;
+            return told.is_known(told.by_first);
         }
-        is_known
+        let by_another = self.slot(folded(thing, number.into()), number);
+        by_another.taken += 1;
+        let times = by_another.taken;
+        self.slot(thing, number).is_known(times)
     }
 
-    /// How often; 0 where nobody remembers.
-    fn slot(&mut self, key: u64) -> &mut u32 {
+    /// What is remembered of a thing; where nobody remembers, that nothing was told before `first` tells it.
+    fn slot(&mut self, key: u64, first: u32) -> &mut Told {
         if self.young.len() >= self.remembered {
-            self.old = std::mem::take(&mut self.young);
+            mem::swap(&mut self.old, &mut self.young);
+            self.young.clear();
         }
         let old = &self.old;
-        self.young
-            .entry(key)
-            .or_insert_with(|| old.get(&key).copied().unwrap_or(0))
+        self.young.entry(key).or_insert_with(|| {
+            old.get(&key).copied().unwrap_or(Told {
+                taken: 0,
+                first,
+                by_first: 0,
+            })
+        })
     }
-}
-
-/// What every source tells of a packet in the same way. The sequence number is not among it: a LOG line has it only where its
-/// rule asks for it.
-#[must_use]
-pub fn identity(event: &Event) -> impl Hash + use<> {
-    let Packet {
-        src,
-        dst,
-        protocol,
-        len,
-        ip_id,
-        ..
-    } = event.packet;
-    let detail = match &event.packet.transport {
-        Transport::Tcp(tcp) => (tcp.sport, tcp.dport, u16::from(tcp.flags.0)),
-        Transport::Icmp(icmp) => (
-            u16::from_be_bytes([icmp.kind, icmp.code]),
-            icmp.id.unwrap_or(0),
-            icmp.seq.unwrap_or(0),
-        ),
-        _ => (
-            event.packet.sport().unwrap_or(0),
-            event.packet.dport().unwrap_or(0),
-            0,
-        ),
-    };
-    (src, dst, protocol, len, ip_id, detail)
 }
 
 #[cfg(test)]

@@ -24,7 +24,7 @@ const ENTRANTS: [Entrant; 3] = [
             Box::new(Wallwatch::start(
                 stage,
                 "capture = false\nnflog.groups = [7]\n",
-                "nflog",
+                "nflog:7",
             ))
         },
     },
