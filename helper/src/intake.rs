@@ -30,8 +30,8 @@ use crate::{
 /// The longest sleep while an incident is open: the system's clock may be set meanwhile.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
 
-/// So many packets are remembered, to know those that several sources tell of: about 200 KiB.
-const REMEMBERED: usize = 7 << 9;
+/// So many packets are remembered, to know those that several sources tell of: 64 KiB.
+const REMEMBERED: usize = 1 << 10;
 
 /// Detection, with what it leads to.
 ///

@@ -4,11 +4,7 @@
 //! told once by each of two it is one. What is remembered is bounded, and things so far apart that the first is forgotten are taken
 //! each.
 
-use std::{
-    collections::HashMap,
-    hash::{self, BuildHasher as _, BuildHasherDefault, Hash, RandomState},
-    mem,
-};
+use std::hash::{BuildHasher as _, Hash, RandomState};
 
 use crate::{
     detect::{address_halves, folded},
@@ -61,70 +57,71 @@ impl Hasher {
     }
 }
 
-/// What was told, by a hash of it.
-type Table = HashMap<u64, Told, BuildHasherDefault<Itself>>;
+/// So many things with the same low bits of their hash are remembered: their marks fill one line of the processor's cache.
+const WAYS: usize = 16;
 
-/// How often a thing was told.
+/// Things that were told, the latest first.
+#[derive(Debug, Clone, Copy)]
+struct Set {
+    /// The upper half of the hash of each; 0 is none.
+    marks: [u32; WAYS],
+    told: [Told; WAYS],
+}
+
+/// How often a thing was told by the one who told it most often. By nobody else it was told more often, so it was taken so often.
 #[derive(Debug, Clone, Copy)]
 struct Told {
-    /// How often it was taken.
-    taken: u32,
-    /// Who told it first, and mostly is the only one,
-    first: u32,
-    /// and how often he did.
-    by_first: u32,
+    leader: u16,
+    times: u16,
 }
 
-impl Told {
-    /// Somebody tells it for so many times now; says whether it was taken as often already, and takes it where not.
-    const fn is_known(&mut self, times: u32) -> bool {
-        let is_known = times <= self.taken;
-        if !is_known {
-            self.taken = times;
+impl Set {
+    const EMPTY: Self = Self {
+        marks: [0; WAYS],
+        told: [Told {
+            leader: 0,
+            times: 0,
+        }; WAYS],
+    };
+
+    fn find(&mut self, mark: u32) -> Option<&mut Told> {
+        let way = self.marks.iter().position(|known| *known == mark)?;
+        self.told.get_mut(way)
+    }
+
+    /// Remembers what was not known, in place of the oldest.
+    fn remember(&mut self, mark: u32, told: Told) {
+        self.marks.copy_within(..WAYS - 1, 1);
+        self.told.copy_within(..WAYS - 1, 1);
+        (self.marks[0], self.told[0]) = (mark, told);
+    }
+
+    /// Notes how often `leader` told a thing, under a mark of both.
+    fn note(&mut self, mark: u32, told: Told) {
+        match self.find(mark) {
+            Some(known) => *known = told,
+            None => self.remember(mark, told),
         }
-        is_known
     }
 }
 
-/// The hash of a hash: itself.
-#[derive(Debug, Default)]
-struct Itself(u64);
-
-impl hash::Hasher for Itself {
-    fn write(&mut self, bytes: &[u8]) {
-        for byte in bytes {
-            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
-        }
-    }
-
-    fn write_u64(&mut self, hash: u64) {
-        self.0 = hash;
-    }
-
-    fn finish(&self) -> u64 {
-        self.0
-    }
-}
-
-/// What was told last, by how often who told it.
+/// What was told last, and how often by whom.
 #[derive(Debug)]
 pub struct Twins {
     hasher: Hasher,
-    /// So many things are remembered at least, and at most twice as many.
-    remembered: usize,
-    young: Table,
-    old: Table,
+    /// As many as a power of two.
+    sets: Vec<Set>,
 }
 
 impl Twins {
-    /// Remembers at least so many things that one tells, and half as many that several do.
+    /// Remembers the latest things: so many as good as certainly, and mostly four times as many. It takes 64 bytes for each of
+    /// the first number, or up to twice that.
     #[must_use]
     pub fn new(remembered: usize) -> Self {
+        let sets = remembered.div_ceil(2).next_power_of_two();
         Self {
             hasher: Hasher::default(),
-            remembered,
-            young: Table::default(),
-            old: Table::default(),
+            sets: vec![Set::EMPTY; sets],
         }
     }
 
@@ -136,33 +133,40 @@ impl Twins {
 
     /// Was this thing, told by `teller`, taken already from another?
     pub fn is_known(&mut self, thing: u64, teller: usize) -> bool {
-        let number = u32::try_from(teller).unwrap_or(u32::MAX);
-        let told = self.slot(thing, number);
-        if told.first == number {
-            told.by_first += 1;
-            return told.is_known(told.by_first);
+        let teller = u16::try_from(teller & 0xffff).unwrap_or_default();
+        let last = self.sets.len() - 1;
+        let set = &mut self.sets[usize::try_from(thing & 0xffff_ffff).unwrap_or(0) & last];
+        let mark = mark(thing);
+        let Some(told) = set.find(mark) else {
+            let leader = teller;
+            set.remember(mark, Told { leader, times: 1 });
+            return false;
+        };
+        if told.leader == teller {
+            told.times = told.times.saturating_add(1);
+            return false;
         }
-        let by_another = self.slot(folded(thing, number.into()), number);
-        by_another.taken += 1;
-        let times = by_another.taken;
-        self.slot(thing, number).is_known(times)
+        // Somebody else has told it as often, or more often: how often this one did is noted besides.
+        let most = *told;
+        let mark_of = |leader: u16| self::mark(folded(thing, leader.into()));
+        let before = set.find(mark_of(teller)).map_or(0, |own| own.times);
+        let own = Told {
+            leader: teller,
+            times: before.saturating_add(1),
+        };
+        if own.times <= most.times {
+            set.note(mark_of(teller), own);
+            return true;
+        }
+        set.note(mark_of(most.leader), most);
+        set.note(mark, own);
+        false
     }
+}
 
-    /// What is remembered of a thing; where nobody remembers, that nothing was told before `first` tells it.
-    fn slot(&mut self, key: u64, first: u32) -> &mut Told {
-        if self.young.len() >= self.remembered {
-            mem::swap(&mut self.old, &mut self.young);
-            self.young.clear();
-        }
-        let old = &self.old;
-        self.young.entry(key).or_insert_with(|| {
-            old.get(&key).copied().unwrap_or(Told {
-                taken: 0,
-                first,
-                by_first: 0,
-            })
-        })
-    }
+/// The upper half of a hash, which is never 0.
+fn mark(hash: u64) -> u32 {
+    u32::try_from(hash >> 32).unwrap_or(0).max(1)
 }
 
 #[cfg(test)]
@@ -182,13 +186,20 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_is_bounded_and_reaches_far_enough() {
+    fn what_is_remembered_reaches_far_enough() {
         let mut twins = Twins::new(REMEMBERED);
-        for thing in 0..100_000_u64 {
-            assert!(!twins.is_known(thing, 0));
-            assert!(twins.young.len() <= REMEMBERED && twins.old.len() <= REMEMBERED);
-        }
-        let recent = 100_000 - REMEMBERED as u64 / 2;
-        assert!((recent..100_000).all(|thing| twins.is_known(thing, 1)));
+        let things: Vec<u64> = (0..100_000_u64).map(|n| twins.hasher().of(n)).collect();
+        assert!(things.iter().all(|thing| !twins.is_known(*thing, 0)));
+        let (old, recent) = things.split_at(things.len() - REMEMBERED);
+        assert!(recent.iter().all(|thing| twins.is_known(*thing, 1)));
+        let known = old.iter().filter(|thing| twins.is_known(**thing, 1));
+        assert!(known.count() < 16 * REMEMBERED, "it is bounded");
+    }
+
+    #[test]
+    fn a_thing_that_is_told_without_end_is_new_each_time() {
+        let mut twins = Twins::new(1);
+        assert!((0..100_000).all(|_| !twins.is_known(7 << 32, 0)));
+        assert!(twins.is_known(7 << 32, 1));
     }
 }

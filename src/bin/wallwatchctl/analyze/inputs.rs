@@ -9,9 +9,9 @@ use super::{
     trouble::Trouble,
 };
 
-/// So many lines are remembered at least, and at most twice as many: as many as a table of 2^15 places holds, which takes about a
-/// megabyte. Lines that stand in several files (rsyslog writes those of the kernel into two) are known by their hashes.
-const REMEMBERED: usize = 7 << 12;
+/// So many lines are remembered, which takes a megabyte. Lines that stand in several files (rsyslog writes those of the kernel into
+/// two) are known by their hashes.
+const REMEMBERED: usize = 1 << 14;
 
 /// An input's place in the order: the time of its next line, then its place among the arguments. What has told no time yet is first.
 type Place = (Option<Timestamp>, usize);
