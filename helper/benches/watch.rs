@@ -124,7 +124,7 @@ impl Helper {
             let Message::Record(record) = message else {
                 continue;
             };
-            let Ok(packet) = decode::ip_packet(record.payload) else {
+            let Ok(packet) = decode::ip_packet(record.payload()) else {
                 continue;
             };
             self.now = self.now.plus(GAP);

@@ -27,13 +27,18 @@ pub fn check(input: &[u8]) {
 }
 
 fn record(told: &Record<'_>, input: &[u8]) {
-    let parts = [told.payload, told.prefix, told.sender, told.link_header];
+    let parts = [
+        told.payload(),
+        told.prefix(),
+        told.sender(),
+        told.link_header(),
+    ];
     for part in parts {
         let within = part.is_empty() || input.as_ptr_range().contains(&part.as_ptr());
         assert!(within, "{told:?}");
     }
-    assert!(!told.prefix.contains(&0), "the end mark is no part of it");
+    assert!(!told.prefix().contains(&0), "the end mark is no part of it");
     assert!(!told.is_to_group() || !told.ethernet().is_empty());
-    assert!(!told.is_outbound() || told.input.is_none() || told.hook.is_some());
-    ip_packet::check(told.payload);
+    assert!(!told.is_outbound() || told.input().is_none() || told.hook().is_some());
+    ip_packet::check(told.payload());
 }

@@ -185,18 +185,18 @@ fn nflog(bytes: &[u8], order: Order) -> Result<Report, Error> {
         return Ok(report(Body::Frame));
     }
     let record = Record::read(bytes.get(NFGENMSG..).unwrap_or_default(), order);
-    let body = match record.ethertype {
-        Some(ethertype) => network(ethertype, record.payload)?,
-        None if family == NFPROTO_ARP => network(ARP, record.payload)?,
-        None => Body::Packet(ip_packet(record.payload)?),
+    let body = match record.ethertype() {
+        Some(ethertype) => network(ethertype, record.payload())?,
+        None if family == NFPROTO_ARP => network(ARP, record.payload())?,
+        None => Body::Packet(ip_packet(record.payload())?),
     };
     let mut report = report(body);
-    report.prefix = text(record.prefix.trim_ascii());
+    report.prefix = text(record.prefix().trim_ascii());
     report.group |= record.is_to_group();
     report.mac = ethernet_header(record.ethernet()).map(|(mac, _)| mac);
     report.outbound = record.is_outbound();
-    report.owner = record.uid.zip(record.gid);
-    report.mark = record.mark;
+    report.owner = record.uid().zip(record.gid());
+    report.mark = record.mark();
     Ok(report)
 }
 

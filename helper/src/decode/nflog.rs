@@ -44,90 +44,152 @@ impl Hook {
     pub const POSTROUTING: Self = Self(4);
 }
 
-/// One record of the kernel's.
+/// So many types of attributes are known: up to the last of [`attribute`].
+const TYPES: usize = 17;
+
+/// One record of the kernel's: its attributes, of which each is read when it is asked for.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Record<'a> {
-    /// The packet from its IP header on, cut to what was asked for.
-    pub payload: &'a [u8],
-    /// The prefix of the rule, without its end mark; empty where there was none.
-    pub prefix: &'a [u8],
-    /// The number of the record within its group.
-    pub sequence: Option<u32>,
-    /// When the packet came, where the kernel had noted it.
-    pub time: Option<Timestamp>,
-    /// The number of the interface it came in by.
-    pub input: Option<u32>,
-    /// The number of the interface it leaves by.
-    pub output: Option<u32>,
-    /// The number of the bridge's port it came in by.
-    pub physical_input: Option<u32>,
-    /// The number of the bridge's port it leaves by.
-    pub physical_output: Option<u32>,
-    /// Where it was logged.
-    pub hook: Option<Hook>,
-    /// The type of the payload as an `EtherType`.
-    pub ethertype: Option<u16>,
-    /// The link-layer address of its sender, as long as it is.
-    pub sender: &'a [u8],
-    /// The kind of link it came by, as an `ARPHRD_*` number.
-    pub link: Option<u16>,
-    /// The link-layer header it came with.
-    pub link_header: &'a [u8],
-    /// The packet's mark.
-    pub mark: Option<u32>,
-    /// The user of the local socket that sent it.
-    pub uid: Option<u32>,
-    /// The group of the local socket that sent it.
-    pub gid: Option<u32>,
+    /// Each by its type; empty where there is none. Of several of one type the last counts.
+    values: [&'a [u8]; TYPES],
 }
 
 impl<'a> Record<'a> {
     /// Reads attributes, whose lengths and types are in this order; a number within them is in the network's order.
-    #[inline] // so that the order is known where it is the machine's own
     #[must_use]
     pub fn read(attributes: &'a [u8], order: Order) -> Self {
+        // The order of this machine has a loop of its own, in which it is not asked for again and again.
+        match order {
+            Order::NATIVE => Self::of(Attributes::new(attributes, Order::NATIVE)),
+            other => Self::of(Attributes::new(attributes, other)),
+        }
+    }
+
+    #[inline]
+    fn of(attributes: Attributes<'a>) -> Self {
         let mut record = Self::default();
-        for (kind, value) in Attributes::new(attributes, order) {
-            record.take(kind, value);
+        for (kind, value) in attributes {
+            if let Some(place) = record.values.get_mut(usize::from(kind)) {
+                *place = value;
+            }
         }
         record
     }
 
-    #[inline]
-    fn take(&mut self, kind: u16, value: &'a [u8]) {
-        let number = || Order::Big.u32_at(value, 0);
-        match kind {
-            // nfulnl_msg_packet_hdr: the EtherType, the hook, a pad
-            attribute::PACKET_HDR => {
-                self.ethertype = Order::Big.u16_at(value, 0);
-                self.hook = value.get(2).copied().map(Hook);
-            }
-            attribute::MARK => self.mark = number(),
-            attribute::TIMESTAMP => self.time = time(value),
-            attribute::IFINDEX_INDEV => self.input = number(),
-            attribute::IFINDEX_OUTDEV => self.output = number(),
-            attribute::IFINDEX_PHYSINDEV => self.physical_input = number(),
-            attribute::IFINDEX_PHYSOUTDEV => self.physical_output = number(),
-            attribute::HWADDR => self.sender = hardware_address(value).unwrap_or_default(),
-            attribute::PAYLOAD => self.payload = value,
-            attribute::PREFIX => {
-                let end = value.iter().position(|byte| *byte == 0);
-                self.prefix = end.and_then(|end| value.get(..end)).unwrap_or(value);
-            }
-            attribute::UID => self.uid = number(),
-            attribute::SEQ => self.sequence = number(),
-            attribute::GID => self.gid = number(),
-            attribute::HWTYPE => self.link = Order::Big.u16_at(value, 0),
-            attribute::HWHEADER => self.link_header = value,
-            _ => {}
-        }
+    fn value(&self, kind: u16) -> &'a [u8] {
+        self.values
+            .get(usize::from(kind))
+            .copied()
+            .unwrap_or_default()
+    }
+
+    fn number(&self, kind: u16) -> Option<u32> {
+        Order::Big.u32_at(self.value(kind), 0)
+    }
+
+    /// The packet from its IP header on, cut to what was asked for.
+    #[must_use]
+    pub fn payload(&self) -> &'a [u8] {
+        self.value(attribute::PAYLOAD)
+    }
+
+    /// The prefix of the rule, without its end mark; empty where there was none.
+    #[must_use]
+    pub fn prefix(&self) -> &'a [u8] {
+        let value = self.value(attribute::PREFIX);
+        let end = value.iter().position(|byte| *byte == 0);
+        end.and_then(|end| value.get(..end)).unwrap_or(value)
+    }
+
+    /// The number of the record within its group.
+    #[must_use]
+    pub fn sequence(&self) -> Option<u32> {
+        self.number(attribute::SEQ)
+    }
+
+    /// When the packet came, where the kernel had noted it.
+    #[must_use]
+    pub fn time(&self) -> Option<Timestamp> {
+        time(self.value(attribute::TIMESTAMP))
+    }
+
+    /// The number of the interface it came in by.
+    #[must_use]
+    pub fn input(&self) -> Option<u32> {
+        self.number(attribute::IFINDEX_INDEV)
+    }
+
+    /// The number of the interface it leaves by.
+    #[must_use]
+    pub fn output(&self) -> Option<u32> {
+        self.number(attribute::IFINDEX_OUTDEV)
+    }
+
+    /// The number of the bridge's port it came in by.
+    #[must_use]
+    pub fn physical_input(&self) -> Option<u32> {
+        self.number(attribute::IFINDEX_PHYSINDEV)
+    }
+
+    /// The number of the bridge's port it leaves by.
+    #[must_use]
+    pub fn physical_output(&self) -> Option<u32> {
+        self.number(attribute::IFINDEX_PHYSOUTDEV)
+    }
+
+    /// Where it was logged: `nfulnl_msg_packet_hdr` is the `EtherType`, the hook, a pad.
+    #[must_use]
+    pub fn hook(&self) -> Option<Hook> {
+        self.value(attribute::PACKET_HDR).get(2).copied().map(Hook)
+    }
+
+    /// The type of the payload as an `EtherType`.
+    #[must_use]
+    pub fn ethertype(&self) -> Option<u16> {
+        Order::Big.u16_at(self.value(attribute::PACKET_HDR), 0)
+    }
+
+    /// The link-layer address of its sender, as long as it is.
+    #[must_use]
+    pub fn sender(&self) -> &'a [u8] {
+        hardware_address(self.value(attribute::HWADDR)).unwrap_or_default()
+    }
+
+    /// The kind of link it came by, as an `ARPHRD_*` number.
+    #[must_use]
+    pub fn link(&self) -> Option<u16> {
+        Order::Big.u16_at(self.value(attribute::HWTYPE), 0)
+    }
+
+    /// The link-layer header it came with.
+    #[must_use]
+    pub fn link_header(&self) -> &'a [u8] {
+        self.value(attribute::HWHEADER)
+    }
+
+    /// The packet's mark.
+    #[must_use]
+    pub fn mark(&self) -> Option<u32> {
+        self.number(attribute::MARK)
+    }
+
+    /// The user of the local socket that sent it.
+    #[must_use]
+    pub fn uid(&self) -> Option<u32> {
+        self.number(attribute::UID)
+    }
+
+    /// The group of the local socket that sent it.
+    #[must_use]
+    pub fn gid(&self) -> Option<u32> {
+        self.number(attribute::GID)
     }
 
     /// The Ethernet header it came with; empty where it came otherwise.
     #[must_use]
     pub fn ethernet(&self) -> &'a [u8] {
-        if self.link == Some(ETHERNET) {
-            self.link_header
+        if self.link() == Some(ETHERNET) {
+            self.link_header()
         } else {
             &[]
         }
@@ -142,10 +204,10 @@ impl<'a> Record<'a> {
     /// Did this machine send it? The hook tells, else that it came in by no interface.
     #[must_use]
     pub fn is_outbound(&self) -> bool {
-        match self.hook {
+        match self.hook() {
             Some(Hook::OUTPUT) => true,
             // What is forwarded has come in.
-            Some(Hook::POSTROUTING) | None => self.input.is_none() && self.output.is_some(),
+            Some(Hook::POSTROUTING) | None => self.input().is_none() && self.output().is_some(),
             Some(_) => false,
         }
     }
@@ -240,29 +302,27 @@ mod tests {
             (attribute::SEQ, &9_u32.to_be_bytes()),
             (attribute::PAYLOAD, &[0x45, 0, 0]),
         ]);
-        let expected = Record {
-            payload: &[0x45, 0, 0],
-            prefix: b"ww:seen",
-            sequence: Some(9),
-            time: Some(Timestamp(7_000_005)),
-            input: Some(3),
-            output: Some(4),
-            physical_input: Some(5),
-            physical_output: Some(6),
-            hook: Some(Hook(1)),
-            ethertype: Some(0x0800),
-            sender: &[2, 0, 0, 0, 0, 7],
-            link: Some(1),
-            link_header: &[1, 0, 0x5e, 0, 0, 1],
-            mark: Some(7),
-            uid: Some(1000),
-            gid: Some(100),
+        let read: Vec<_> = Messages(&bytes).collect();
+        let [Message::Record(record)] = read.as_slice() else {
+            panic!("{read:?}")
         };
-        assert!(expected.is_to_group() && !expected.is_outbound());
+        assert_eq!(record.payload(), [0x45, 0, 0]);
+        assert_eq!(record.prefix(), b"ww:seen");
+        assert_eq!(record.sequence(), Some(9));
+        assert_eq!(record.time(), Some(Timestamp(7_000_005)));
+        assert_eq!((record.input(), record.output()), (Some(3), Some(4)));
+        let ports = (record.physical_input(), record.physical_output());
+        assert_eq!(ports, (Some(5), Some(6)));
+        assert_eq!(record.hook(), Some(Hook(1)));
+        assert_eq!(record.ethertype(), Some(0x0800));
+        assert_eq!(record.sender(), [2, 0, 0, 0, 0, 7]);
+        assert_eq!(record.link(), Some(1));
+        assert_eq!(record.link_header(), [1, 0, 0x5e, 0, 0, 1]);
         assert_eq!(
-            Messages(&bytes).collect::<Vec<_>>(),
-            [Message::Record(expected)]
+            (record.mark(), record.uid(), record.gid()),
+            (Some(7), Some(1000), Some(100))
         );
+        assert!(record.is_to_group() && !record.is_outbound());
     }
 
     #[test]
@@ -278,17 +338,15 @@ mod tests {
         bytes.extend(message(3, &[0; 4])); // NLMSG_DONE
         bytes.extend(message(2, &refused)); // NLMSG_ERROR
         let read: Vec<_> = Messages(&bytes).collect();
-        assert!(matches!(
-            read[0],
-            Message::Record(Record { payload: [1], .. })
-        ));
-        assert_eq!(
-            read[1],
-            Message::Answer {
-                sequence: 77,
-                errno: 1
-            }
-        );
+        let [Message::Record(record), answer] = read.as_slice() else {
+            panic!("{read:?}")
+        };
+        assert_eq!(record.payload(), [1]);
+        let refusal = Message::Answer {
+            sequence: 77,
+            errno: 1,
+        };
+        assert_eq!(*answer, refusal);
     }
 
     #[test]
@@ -321,25 +379,30 @@ mod tests {
             (None, None, Some(3), true),
             (None, None, None, false),
         ] {
-            let record = Record {
-                input,
-                output,
-                hook,
-                ..Record::default()
-            };
+            let head = hook.map(|hook: Hook| [8, 0, hook.0, 0]);
+            let (input, output) = (input.map(u32::to_be_bytes), output.map(u32::to_be_bytes));
+            let mut body = Vec::new();
+            for (kind, value) in [
+                (attribute::PACKET_HDR, head),
+                (attribute::IFINDEX_INDEV, input),
+                (attribute::IFINDEX_OUTDEV, output),
+            ] {
+                value.map(|value| push(&mut body, kind, &value));
+            }
+            let record = Record::read(&body, Order::NATIVE);
             assert_eq!(record.is_outbound(), outbound, "{record:?}");
         }
     }
 
     #[test]
     fn only_an_ethernet_header_tells_of_groups() {
-        let mut record = Record {
-            link_header: &[1, 0, 0x5e, 0, 0, 1],
-            link: Some(512), // ARPHRD_PPP
-            ..Record::default()
-        };
-        assert!(!record.is_to_group());
-        record.link = Some(ETHERNET);
-        assert!(record.is_to_group());
+        const PPP: u16 = 512; // ARPHRD_PPP
+        for (link, is_to_group) in [(PPP, false), (ETHERNET, true)] {
+            let mut body = Vec::new();
+            push(&mut body, attribute::HWTYPE, &link.to_be_bytes());
+            push(&mut body, attribute::HWHEADER, &[1, 0, 0x5e, 0, 0, 1]);
+            let record = Record::read(&body, Order::NATIVE);
+            assert_eq!(record.is_to_group(), is_to_group, "{link}");
+        }
     }
 }

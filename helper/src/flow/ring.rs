@@ -170,6 +170,9 @@ impl FlowRing {
         now: Timestamp,
         neighbourhood: &Neighbourhood,
     ) -> Option<Relation> {
+        if !self.told {
+            return None;
+        }
         let role = match &packet.transport {
             Transport::Tcp(tcp) => role(tcp.flags)?,
             Transport::Udp(_) | Transport::Ports { .. } => Role::Any,

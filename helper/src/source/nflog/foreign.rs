@@ -95,7 +95,7 @@ fn blank() -> Event {
 
 /// Did the packet come to this machine, and is not on its way out?
 fn has_come(record: &Record<'_>) -> bool {
-    !record.is_outbound() && record.hook != Some(Hook::POSTROUTING)
+    !record.is_outbound() && record.hook() != Some(Hook::POSTROUTING)
 }
 
 impl Source for Foreign {
@@ -118,27 +118,28 @@ impl Source for Foreign {
                 health,
                 ..
             } = &mut *self;
-            let read = group.read(now, |missing, record| {
+            let read = group.read(now, |missing, time, record| {
                 if missing > 0 {
                     health.lost(u64::from(missing));
                 }
                 if !has_come(record) {
                     return;
                 }
-                let Ok(packet) = decode::ip_packet(record.payload) else {
+                let Ok(packet) = decode::ip_packet(record.payload()) else {
                     return;
                 };
                 event.packet = packet;
-                event.time = record.time.unwrap_or_default();
+                event.time = time;
                 event.group = record.is_to_group() || event.packet.is_to_group();
                 event.interface = record
-                    .input
+                    .input()
                     .map_or_else(Interface::new, |index| names.of(index, now));
                 // Most records are of one rule.
-                if prefix.as_slice() != record.prefix {
+                let of_rule = record.prefix();
+                if prefix.as_slice() != of_rule {
                     prefix.clear();
-                    prefix.extend_from_slice(record.prefix);
-                    let text = String::from_utf8_lossy(record.prefix);
+                    prefix.extend_from_slice(of_rule);
+                    let text = String::from_utf8_lossy(of_rule);
                     event.prefix = bounded(text.trim());
                     event.verdict = verdict_of(&text);
                 }

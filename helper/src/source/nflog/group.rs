@@ -6,6 +6,7 @@ use super::{DEFAULT_GROUP, pace::Pace, taken, wire};
 use crate::{
     clock,
     decode::nflog::{Message, Messages, Record},
+    event::Timestamp,
     journal,
     source::{Trouble, health::Health, start_command},
     sys::{
@@ -76,12 +77,12 @@ impl Group {
         self.socket.readable().await.map_err(|error| failed(&error))
     }
 
-    /// Reads one datagram without waiting, and hands on its records, each with the number of those that are missing before it. Where
-    /// the kernel noted no time, that of reading stands for it.
+    /// Reads one datagram without waiting, and hands on its records, each with the number of those that are missing before it and
+    /// the time it came. Where the kernel noted no time, that of reading stands for it.
     pub(super) fn read(
         &mut self,
         now: Instant,
-        mut take: impl FnMut(u32, &Record<'_>),
+        mut take: impl FnMut(u32, Timestamp, &Record<'_>),
     ) -> Result<Read, Trouble> {
         let datagram = match self.socket.try_receive(&mut self.buffer) {
             Ok(datagram) => datagram,
@@ -93,20 +94,18 @@ impl Group {
             return Ok(Read::Records { cut: false });
         }
         let mut records = 0;
-        let time = clock::now();
+        let read_at = clock::now();
         for message in Messages(&self.buffer[..datagram.len]) {
-            let Message::Record(mut record) = message else {
+            let Message::Record(record) = message else {
                 continue;
             };
             records += 1;
-            record.time = record.time.or(Some(time));
-            let missing = record
-                .sequence
-                .map_or(0, |number| number.wrapping_sub(self.expected));
-            self.expected = record
-                .sequence
-                .map_or(self.expected, |number| number.wrapping_add(1));
-            take(missing, &record);
+            let mut missing = 0;
+            if let Some(number) = record.sequence() {
+                missing = number.wrapping_sub(self.expected);
+                self.expected = number.wrapping_add(1);
+            }
+            take(missing, record.time().unwrap_or(read_at), &record);
         }
         self.settle_pace(records, now)?;
         Ok(Read::Records {
@@ -164,7 +163,7 @@ fn bind(number: u16, pace: &Pace) -> io::Result<(Netlink, u32)> {
                     errno,
                 } => return Err(io::Error::from_raw_os_error(errno)),
                 Message::Record(record) => {
-                    expected = record.sequence.map_or(expected, |it| it.wrapping_add(1));
+                    expected = record.sequence().map_or(expected, |it| it.wrapping_add(1));
                 }
                 Message::Answer { .. } => {}
             }

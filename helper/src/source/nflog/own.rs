@@ -19,7 +19,7 @@ use crate::{
     clock,
     config::Config,
     decode::{self, nflog::Record},
-    event::{Event, Extra, Feed, Prefix, Verdict, bounded},
+    event::{Event, Extra, Feed, Prefix, Timestamp, Verdict, bounded},
     source::{
         Sink, Source, Trouble,
         health::Health,
@@ -144,36 +144,44 @@ impl Inbox {
     }
 
     /// Takes in one record, and that so many are missing before it.
-    fn record<S: Sink>(&mut self, missing: u32, record: &Record<'_>, now: Instant, sink: &mut S) {
+    fn record<S: Sink>(
+        &mut self,
+        missing: u32,
+        time: Timestamp,
+        record: &Record<'_>,
+        now: Instant,
+        sink: &mut S,
+    ) {
         self.pulse.received();
         if missing > 0 {
             self.health.lost(self.pulse.missing(missing));
             self.pairing.gap();
         }
-        if record.prefix == b"ww:over" {
+        let prefix = record.prefix();
+        if prefix == b"ww:over" {
             self.pairing.over(now);
             self.pulse.loud(now);
             return;
         }
-        let extra = Extra::of_prefix(record.prefix).map(|(_, prefix)| prefix);
-        let is_second = matches!(record.prefix, b"ww:pass" | b"ww:nat");
-        if record.prefix != b"ww:seen" && !is_second && extra.is_none() {
+        let extra = Extra::of_prefix(prefix).map(|(_, prefix)| prefix);
+        let is_second = matches!(prefix, b"ww:pass" | b"ww:nat");
+        if prefix != b"ww:seen" && !is_second && extra.is_none() {
             return;
         }
-        let Ok(packet) = decode::ip_packet(record.payload) else {
+        let Ok(packet) = decode::ip_packet(record.payload()) else {
             return;
         };
         if is_second {
-            let rewritten = record.prefix == b"ww:nat";
+            let rewritten = prefix == b"ww:nat";
             if let Some(event) = self.pairing.pass(&packet, rewritten, now) {
                 self.too_late = true;
                 sink.passed_after_all(&event);
             }
             return;
         }
-        let interface = record.input.map(|index| self.names.of(index, now));
+        let interface = record.input().map(|index| self.names.of(index, now));
         let event = Event {
-            time: record.time.unwrap_or_default(),
+            time,
             group: record.is_to_group() || packet.is_to_group(),
             packet,
             verdict: Verdict::Unknown,
@@ -242,8 +250,8 @@ impl Source for Nflog {
             // Patience only counts once all that came in the meantime has been read.
             let before = clock::moment();
             let Self { group, inbox, .. } = &mut *self;
-            let read = group.read(before, |missing, record| {
-                inbox.record(missing, record, before, sink);
+            let read = group.read(before, |missing, time, record| {
+                inbox.record(missing, time, record, before, sink);
             })?;
             match read {
                 Read::Records { cut: false } => {}
