@@ -7,7 +7,10 @@
 mod incident;
 mod ports;
 
-use std::collections::BTreeMap;
+use std::{
+    collections::HashMap,
+    hash::{BuildHasherDefault, Hasher},
+};
 
 use wallwatch_dbus::Alert;
 
@@ -88,21 +91,39 @@ impl Open {
     }
 }
 
-/// What an incident is found by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Key {
-    /// The tag of its origin and family ([`Scan::tag`](crate::detect::Scan::tag)).
-    Attack(u64),
-    /// Its own number: each test is one.
-    Test(u64),
+/// What an incident is found by: the tag of its origin and family ([`Scan::tag`](crate::detect::Scan::tag)), or where it is a test
+/// its own number. Among so few of so many numbers no two are the same.
+type Key = u64;
+
+/// Incidents by their keys.
+type Table<T> = HashMap<Key, T, BuildHasherDefault<Itself>>;
+
+/// The hash of a key: itself, as tags are hashes already.
+#[derive(Debug, Default)]
+struct Itself(u64);
+
+impl Hasher for Itself {
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = self.0.rotate_left(8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, key: u64) {
+        self.0 = key;
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
+    }
 }
 
 /// All incidents.
 #[derive(Debug)]
 pub struct Incidents {
     config: Config,
-    open: BTreeMap<Key, Open>,
-    remembered: BTreeMap<Key, Incident>,
+    open: Table<Open>,
+    remembered: Table<Incident>,
     exposure: Exposure,
     next_seq: u64,
     next_id: u64,
@@ -116,8 +137,8 @@ impl Incidents {
     pub fn new(config: Config, next_seq: u64) -> Self {
         Self {
             config,
-            open: BTreeMap::new(),
-            remembered: BTreeMap::new(),
+            open: Table::default(),
+            remembered: Table::default(),
             exposure: Exposure::default(),
             next_seq,
             next_id: next_seq,
@@ -166,7 +187,7 @@ impl Incidents {
         probe: &Probe,
         changes: &mut Vec<Change>,
     ) -> bool {
-        let Some(open) = self.open.get_mut(&Key::Attack(tag)) else {
+        let Some(open) = self.open.get_mut(&tag) else {
             return false;
         };
         open.incident.add(trace, probe, &self.config);
@@ -197,12 +218,11 @@ impl Incidents {
         sighting: &Sighting<'_>,
         changes: &mut Vec<Change>,
     ) {
-        let key = Key::Attack(tag);
         // Who attacked lately is believed at the first probe.
-        let again = probe.nature != Nature::ReplyLike && self.reopen(key, trace, probe, changes);
+        let again = probe.nature != Nature::ReplyLike && self.reopen(tag, trace, probe, changes);
         if sighting.alarm && !again {
             let incident = Incident::new(self.next_id, trace, probe, sighting, &self.config);
-            self.raise(key, incident, trace.time, changes);
+            self.raise(tag, incident, trace.time, changes);
         }
     }
 
@@ -233,7 +253,7 @@ impl Incidents {
 
     /// Takes back that a probe of an open incident was stopped; false where there is none. Clients are told with the next update.
     pub fn passed_after_all(&mut self, tag: u64, probe: &Probe) -> bool {
-        let Some(open) = self.open.get_mut(&Key::Attack(tag)) else {
+        let Some(open) = self.open.get_mut(&tag) else {
             return false;
         };
         if open.incident.passed_after_all(probe) && !open.untold {
@@ -261,22 +281,20 @@ impl Incidents {
             return None;
         }
         let id = self.next_id;
-        self.raise(
-            Key::Test(id),
-            Incident::test(id, trace),
-            trace.time,
-            changes,
-        );
+        self.raise(id, Incident::test(id, trace), trace.time, changes);
         Some(id)
     }
 
     /// Keeps an incident that is open now; where no more may be open, the one that matters least is closed.
     fn insert(&mut self, key: Key, incident: Incident, now: Timestamp, changes: &mut Vec<Change>) {
         if self.open.len() >= MAX_OPEN {
-            let least = self
-                .open
-                .iter()
-                .min_by_key(|(_, open)| (open.incident.severity, open.incident.last_seen));
+            let least = self.open.iter().min_by_key(|(_, open)| {
+                (
+                    open.incident.severity,
+                    open.incident.last_seen,
+                    open.incident.id,
+                )
+            });
             if let Some(least) = least.map(|(key, _)| *key) {
                 self.close(least, changes);
             }
@@ -347,7 +365,7 @@ impl Incidents {
             let oldest = self
                 .remembered
                 .iter()
-                .min_by_key(|(_, old)| old.last_seen)
+                .min_by_key(|(_, old)| (old.last_seen, old.id))
                 .map(|(key, _)| *key);
             oldest.map(|key| self.remembered.remove(&key));
         }
