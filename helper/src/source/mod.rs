@@ -17,6 +17,7 @@ pub mod kmsg;
 pub mod nflog;
 pub mod pairing;
 pub mod reader;
+mod request;
 pub mod table;
 pub mod tail;
 pub mod ulogd;

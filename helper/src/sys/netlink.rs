@@ -68,20 +68,7 @@ impl Netlink {
 
     /// Opens the socket. Needs no right; what is then asked of the kernel may.
     pub fn open(family: Family) -> io::Result<Self> {
-        let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
-        // SAFETY: socket(2) takes three numbers and touches no memory of ours.
-        let fd = unsafe { libc::socket(libc::AF_NETLINK, kind, family.number()) };
-        if fd < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: the number was returned by socket(2) just now and is owned by nobody else.
-        let fd = unsafe { OwnedFd::from_raw_fd(fd) };
-        let address = kernel_address();
-        // SAFETY: `address` is a whole sockaddr_nl that lives over the call, and its true size is given.
-        let bound = unsafe { libc::bind(fd.as_raw_fd(), (&raw const address).cast(), ADDRESS_LEN) };
-        if bound < 0 {
-            return Err(io::Error::last_os_error());
-        }
+        let fd = bound(family)?;
         // SAFETY: an OwnedFd is the descriptor's only owner, gives the same number for ever and closes it when it is dropped.
         let fd = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?;
         Ok(Self { fd })
@@ -89,13 +76,17 @@ impl Netlink {
 
     /// Has the kernel tell this socket what it tells to a group, by the group's number (`NETLINK_ADD_MEMBERSHIP`, netlink(7)).
     pub fn join(&self, group: libc::c_int) -> io::Result<()> {
-        self.set_option(libc::SOL_NETLINK, libc::NETLINK_ADD_MEMBERSHIP, group)
+        set_option(
+            self.fd.get_ref(),
+            libc::SOL_NETLINK,
+            libc::NETLINK_ADD_MEMBERSHIP,
+            group,
+        )
     }
 
     /// Lets the kernel queue up to `bytes` for us: beyond the system's limit where `CAP_NET_ADMIN` allows it, else up to it.
     pub fn set_receive_buffer(&self, bytes: libc::c_int) -> io::Result<()> {
-        self.set_option(libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, bytes)
-            .or_else(|_| self.set_option(libc::SOL_SOCKET, libc::SO_RCVBUF, bytes))
+        set_receive_buffer(self.fd.get_ref(), bytes)
     }
 
     /// Has the kernel keep from us what this program of the packet filter refuses (`SO_ATTACH_FILTER`, socket(7)).
@@ -199,30 +190,56 @@ impl Netlink {
         self.fd.readable().await?.retain_ready();
         Ok(())
     }
+}
 
-    fn set_option(
-        &self,
-        level: libc::c_int,
-        option: libc::c_int,
-        value: libc::c_int,
-    ) -> io::Result<()> {
-        #[expect(clippy::cast_possible_truncation, reason = "an int has 4 bytes")]
-        let len = size_of::<libc::c_int>() as libc::socklen_t;
-        // SAFETY: `value` is an int that lives over the call, and its true size is given.
-        let set = unsafe {
-            libc::setsockopt(
-                self.fd.as_raw_fd(),
-                level,
-                option,
-                (&raw const value).cast(),
-                len,
-            )
-        };
-        if set < 0 {
-            Err(io::Error::last_os_error())
-        } else {
-            Ok(())
-        }
+/// A socket of this family, bound to a port id of the kernel's choice.
+pub(super) fn bound(family: Family) -> io::Result<OwnedFd> {
+    let kind = libc::SOCK_RAW | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK;
+    // SAFETY: socket(2) takes three numbers and touches no memory of ours.
+    let fd = unsafe { libc::socket(libc::AF_NETLINK, kind, family.number()) };
+    if fd < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the number was returned by socket(2) just now and is owned by nobody else.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    let address = kernel_address();
+    // SAFETY: `address` is a whole sockaddr_nl that lives over the call, and its true size is given.
+    let bound = unsafe { libc::bind(fd.as_raw_fd(), (&raw const address).cast(), ADDRESS_LEN) };
+    if bound < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    Ok(fd)
+}
+
+/// Lets the kernel queue up to `bytes`: beyond the system's limit where `CAP_NET_ADMIN` allows it, else up to it.
+pub(super) fn set_receive_buffer(fd: &OwnedFd, bytes: libc::c_int) -> io::Result<()> {
+    set_option(fd, libc::SOL_SOCKET, libc::SO_RCVBUFFORCE, bytes)
+        .or_else(|_| set_option(fd, libc::SOL_SOCKET, libc::SO_RCVBUF, bytes))
+}
+
+/// Sets an option of a socket whose value is a number.
+pub(super) fn set_option(
+    fd: &OwnedFd,
+    level: libc::c_int,
+    option: libc::c_int,
+    value: libc::c_int,
+) -> io::Result<()> {
+    #[expect(clippy::cast_possible_truncation, reason = "an int has 4 bytes")]
+    let len = size_of::<libc::c_int>() as libc::socklen_t;
+    // SAFETY: `value` is an int that lives over the call, and its true size is given.
+    let set = unsafe {
+        libc::setsockopt(
+            fd.as_raw_fd(),
+            level,
+            option,
+            (&raw const value).cast(),
+            len,
+        )
+    };
+    if set < 0 {
+        Err(io::Error::last_os_error())
+    } else {
+        Ok(())
     }
 }
 

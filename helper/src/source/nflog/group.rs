@@ -119,7 +119,7 @@ impl Group {
             return Ok(());
         };
         self.socket
-            .send(&wire::deliver(self.number, 0, delivery))
+            .send(&wire::deliver(self.number, delivery))
             .map_err(|error| failed(&error))
     }
 
@@ -211,7 +211,7 @@ pub(super) fn refusal(
     Trouble::new(
         format!(
             "NFLOG group {number} is taken by {}; one program alone can listen to a group. {advice}",
-            taken::suspects(number)
+            taken::suspects(taken::GROUPS, number)
         ),
         mend,
     )

@@ -6,11 +6,11 @@
 mod counters;
 mod foreign;
 mod group;
-mod names;
+pub(super) mod names;
 mod own;
 mod pace;
 mod pulse;
-mod taken;
+pub(super) mod taken;
 pub mod wire;
 
 pub use foreign::Foreign;

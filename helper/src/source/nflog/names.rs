@@ -11,13 +11,13 @@ const MOST: usize = 64;
 
 /// The names that were asked for lately.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(in crate::source) struct Names {
     known: Vec<(u32, Interface, Instant)>,
 }
 
 impl Names {
     /// The present name of this interface; empty where it is gone.
-    pub(super) fn of(&mut self, index: u32, now: Instant) -> Interface {
+    pub(in crate::source) fn of(&mut self, index: u32, now: Instant) -> Interface {
         self.of_by(index, now, interface::name_of)
     }
 

@@ -1,7 +1,7 @@
-//! Who may have taken an NFLOG group.
+//! Who may have taken an NFLOG group or an NFQUEUE queue.
 //!
-//! The kernel's own list of groups and listeners is for root alone, and the helper is not root. The list of all netlink sockets is
-//! for everybody: it tells who listens to the netfilter at all, though not to which group.
+//! The kernel's own lists of them and their listeners are for root alone, and the helper is not root. The list of all netlink sockets is
+//! for everybody: it tells who listens to the netfilter at all, though not to which.
 
 use std::{collections::BTreeSet, fs};
 
@@ -10,10 +10,15 @@ const NETFILTER: &str = "12";
 /// At most so many processes are named.
 const MOST_NAMED: usize = 3;
 
-/// A phrase that names whoever listens to this group: exactly where that can be seen, else whoever it can be.
-pub(super) fn suspects(group: u16) -> String {
-    let groups = fs::read_to_string("/proc/self/net/netfilter/nfnetlink_log").unwrap_or_default();
-    if let Some(port) = listener(&groups, group) {
+/// The kernel's list of NFLOG groups.
+pub(super) const GROUPS: &str = "/proc/self/net/netfilter/nfnetlink_log";
+/// The kernel's list of queues.
+pub(in crate::source) const QUEUES: &str = "/proc/self/net/netfilter/nfnetlink_queue";
+
+/// A phrase that names whoever listens to this number of a list: exactly where that can be seen, else whoever it can be.
+pub(in crate::source) fn suspects(list: &str, number: u16) -> String {
+    let list = fs::read_to_string(list).unwrap_or_default();
+    if let Some(port) = listener(&list, number) {
         return named(port).unwrap_or_else(|| format!("the netlink port {port}"));
     }
     let own = std::process::id();
@@ -34,11 +39,11 @@ fn named(port: u32) -> Option<String> {
     Some(format!("process {port} ({})", name.trim().escape_debug()))
 }
 
-/// The port id behind the group's number on its line (`seq_show` in `net/netfilter/nfnetlink_log.c`).
-fn listener(text: &str, group: u16) -> Option<u32> {
+/// The port id behind the number on its line (`seq_show` in `net/netfilter/nfnetlink_log.c` and `nfnetlink_queue.c`).
+fn listener(text: &str, number: u16) -> Option<u32> {
     text.lines().find_map(|line| {
         let mut words = line.split_ascii_whitespace();
-        (words.next()?.parse() == Ok(group)).then(|| words.next()?.parse().ok())?
+        (words.next()?.parse() == Ok(number)).then(|| words.next()?.parse().ok())?
     })
 }
 

@@ -4,13 +4,10 @@
 //! Pure: values in, bytes out.
 #![warn(clippy::indexing_slicing, clippy::arithmetic_side_effects)]
 
+use crate::source::request::Request;
+
 /// `NFNL_SUBSYS_ULOG << 8 | NFULNL_MSG_CONFIG`.
 const CONFIG: u16 = (4 << 8) | 1;
-/// `NLM_F_REQUEST`.
-const REQUEST: u16 = 1;
-/// `NLM_F_ACK`.
-const ACK: u16 = 4;
-
 /// `NFULNL_CFG_CMD_BIND`. `PF_BIND` is never sent: it would take the kernel's own logging over.
 const BIND: u8 = 1;
 /// `NFULNL_COPY_PACKET`.
@@ -44,56 +41,25 @@ pub fn bind(
     buffer_bytes: u32,
     delivery: Delivery,
 ) -> Vec<u8> {
-    let mut message = begin(group, sequence, REQUEST | ACK);
-    push(&mut message, config::CMD, &[BIND]);
     let [a, b, c, d] = copy_bytes.to_be_bytes();
-    push(&mut message, config::MODE, &[a, b, c, d, COPY_PACKET, 0]);
-    push(&mut message, config::NLBUFSIZ, &buffer_bytes.to_be_bytes());
-    push(&mut message, config::FLAGS, &FLAG_SEQ.to_be_bytes());
-    push_delivery(&mut message, delivery);
-    finish(message)
+    let request = Request::answered(CONFIG, group, sequence)
+        .with(config::CMD, &[BIND])
+        .with(config::MODE, &[a, b, c, d, COPY_PACKET, 0])
+        .with(config::NLBUFSIZ, &buffer_bytes.to_be_bytes())
+        .with(config::FLAGS, &FLAG_SEQ.to_be_bytes());
+    with_delivery(request, delivery).finish()
 }
 
-/// The request to deliver otherwise from now on. No answer is asked for.
+/// The request to deliver otherwise from now on.
 #[must_use]
-pub fn deliver(group: u16, sequence: u32, delivery: Delivery) -> Vec<u8> {
-    let mut message = begin(group, sequence, REQUEST);
-    push_delivery(&mut message, delivery);
-    finish(message)
+pub fn deliver(group: u16, delivery: Delivery) -> Vec<u8> {
+    with_delivery(Request::new(CONFIG, group), delivery).finish()
 }
 
-fn push_delivery(message: &mut Vec<u8>, delivery: Delivery) {
-    push(message, config::TIMEOUT, &delivery.timeout.to_be_bytes());
-    push(message, config::QTHRESH, &delivery.threshold.to_be_bytes());
-}
-
-fn begin(group: u16, sequence: u32, flags: u16) -> Vec<u8> {
-    let mut message = Vec::with_capacity(96);
-    message.extend(0_u32.to_ne_bytes()); // the length, set by `finish`
-    message.extend(CONFIG.to_ne_bytes());
-    message.extend(flags.to_ne_bytes());
-    message.extend(sequence.to_ne_bytes());
-    message.extend(0_u32.to_ne_bytes()); // the port id, which the kernel knows
-    message.extend([0, 0]); // family AF_UNSPEC, version 0
-    message.extend(group.to_be_bytes());
-    message
-}
-
-fn push(message: &mut Vec<u8>, kind: u16, value: &[u8]) {
-    let len = u16::try_from(value.len().saturating_add(4))
-        .expect("attributes of a request have a few bytes");
-    message.extend(len.to_ne_bytes());
-    message.extend(kind.to_ne_bytes());
-    message.extend(value);
-    message.resize(message.len().next_multiple_of(4), 0);
-}
-
-fn finish(mut message: Vec<u8>) -> Vec<u8> {
-    let len = u32::try_from(message.len()).expect("a request has less than a hundred bytes");
-    if let Some(place) = message.first_chunk_mut() {
-        *place = len.to_ne_bytes();
-    }
-    message
+fn with_delivery(request: Request, delivery: Delivery) -> Request {
+    request
+        .with(config::TIMEOUT, &delivery.timeout.to_be_bytes())
+        .with(config::QTHRESH, &delivery.threshold.to_be_bytes())
 }
 
 #[cfg(test)]
@@ -106,11 +72,11 @@ mod tests {
             threshold: 64,
             timeout: 2,
         };
-        let message = deliver(5370, 9, delivery);
+        let message = deliver(5370, delivery);
         let expected = [
             &36_u32.to_ne_bytes()[..],
-            &[CONFIG.to_ne_bytes(), REQUEST.to_ne_bytes()].concat(),
-            &9_u32.to_ne_bytes(),
+            &[CONFIG.to_ne_bytes(), 1_u16.to_ne_bytes()].concat(),
+            &[0; 4],                         // no answer is asked for
             &[0, 0, 0, 0, 0, 0, 0x14, 0xfa], // port id, family, version, the group big endian
             &[8_u16.to_ne_bytes(), config::TIMEOUT.to_ne_bytes()].concat(),
             &[0, 0, 0, 2],
