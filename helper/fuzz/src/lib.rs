@@ -8,6 +8,7 @@ pub mod conntrack_message;
 pub mod ip_packet;
 pub mod log_line;
 pub mod nflog_message;
+pub mod nfqueue_message;
 pub mod pcap;
 pub mod sound;
 
@@ -18,10 +19,11 @@ pub mod format;
 pub type Check = fn(&[u8]);
 
 /// Each target by its name, which is also the folder of its inputs.
-pub const TARGETS: [(&str, Check); 6] = [
+pub const TARGETS: [(&str, Check); 7] = [
     ("log_line", log_line::check),
     ("ip_packet", ip_packet::check),
     ("nflog_message", nflog_message::check),
+    ("nfqueue_message", nfqueue_message::check),
     ("conntrack_message", conntrack_message::check),
     ("pcap", pcap::check),
     ("config", config::check),

@@ -28,6 +28,7 @@ pub mod link;
 mod log_line;
 mod martian;
 pub mod nflog;
+pub mod nfqueue;
 pub mod nftables;
 pub mod order;
 mod report;

@@ -250,7 +250,7 @@ impl<'a> Iterator for Messages<'a> {
 }
 
 /// `nfulnl_msg_packet_timestamp`: seconds and microseconds, big endian.
-fn time(value: &[u8]) -> Option<Timestamp> {
+pub(super) fn time(value: &[u8]) -> Option<Timestamp> {
     let seconds = i64::from_be_bytes(*value.first_chunk()?);
     let micros = i64::from_be_bytes(*value.get(8..)?.first_chunk()?);
     Some(Timestamp(
@@ -261,7 +261,7 @@ fn time(value: &[u8]) -> Option<Timestamp> {
 }
 
 /// `nfulnl_msg_packet_hw`: the length, a pad, and eight bytes of which so many count.
-fn hardware_address(value: &[u8]) -> Option<&[u8]> {
+pub(super) fn hardware_address(value: &[u8]) -> Option<&[u8]> {
     let len = usize::from(Order::Big.u16_at(value, 0)?);
     value.get(4..)?.get(..len)
 }
