@@ -1,9 +1,10 @@
 //! The system calls that the standard library does not wrap, and the only home of `unsafe`.
 //!
-//! [`netlink`] is a socket to a part of the kernel, [`batch`] what is read of it at a time, [`interface`] turns the kernel's
+//! [`netlink`] is a socket to a part of the kernel, [`netlink_plain`] one without a runtime, [`batch`] what is read at a time, [`interface`] turns the kernel's
 //! interface numbers into names, [`kmsg`] opens the kernel's log, [`inotify`] tells what happens to files, [`local_time`] what the
 //! clocks of this place show, [`alarm`] is a timer for long waits, [`capability`] tells what this process may do, [`clock_change`] when the machine wakes
-//! from sleep, and [`child`] starts programs.
+//! from sleep, and [`child`] starts programs. [`process`] makes a second process of this program, [`shared`] is memory that
+//! the two share, and [`poll`] is how they wait.
 
 pub mod alarm;
 pub mod batch;
@@ -15,3 +16,7 @@ pub mod interface;
 pub mod kmsg;
 pub mod local_time;
 pub mod netlink;
+pub mod netlink_plain;
+pub mod poll;
+pub mod process;
+pub mod shared;
