@@ -13,6 +13,7 @@ use crate::{
     failure::Failure,
     journal,
     pipeline::{self, Setup},
+    source::nfqueue,
     sys::capability::{Capability, Effective},
 };
 
@@ -32,6 +33,8 @@ struct Arguments {
 #[derive(Debug, PartialEq, Eq)]
 enum Wanted {
     Serve(Arguments),
+    /// For the helper itself, which starts this program once more; see [`nfqueue`].
+    HoldQueue(u16),
     Help,
     Version,
 }
@@ -44,6 +47,9 @@ pub fn main() -> ExitCode {
         .and_then(|wanted| {
             match wanted {
                 Wanted::Serve(arguments) => return serve(arguments),
+                Wanted::HoldQueue(number) => {
+                    return nfqueue::watchdog::run(number).map_err(|error| Failure::other(&error));
+                }
                 Wanted::Help => print(&help()),
                 Wanted::Version => print(concat!("wallwatch-helper ", env!("CARGO_PKG_VERSION"))),
             }
@@ -103,6 +109,7 @@ fn parse(words: impl IntoIterator<Item = OsString>) -> Result<Wanted, String> {
             "--config" => arguments.config = Some(value()?.into()),
             "--state-dir" => arguments.state_dir = value()?.into(),
             "--capture" => arguments.capture = Some(switch(&value()?)?),
+            nfqueue::OPTION => return queue(&value()?).map(Wanted::HoldQueue),
             "-v" | "--verbose" if attached.is_none() => arguments.verbose = true,
             "-h" | "--help" if attached.is_none() => return Ok(Wanted::Help),
             "-V" | "--version" if attached.is_none() => return Ok(Wanted::Version),
@@ -134,6 +141,17 @@ fn switch(value: &OsStr) -> Result<bool, String> {
             value.to_string_lossy().escape_debug()
         )),
     }
+}
+
+fn queue(value: &OsStr) -> Result<u16, String> {
+    let number = value.to_str().and_then(|text| text.parse().ok());
+    number.ok_or_else(|| {
+        format!(
+            "{} takes the number of a queue, not '{}'",
+            nfqueue::OPTION,
+            value.to_string_lossy().escape_debug()
+        )
+    })
 }
 
 fn help() -> String {
@@ -191,6 +209,7 @@ mod tests {
         assert_eq!((arguments.capture, arguments.verbose), (Some(false), true));
         assert_eq!(words("-v --help --nonsense"), Ok(Wanted::Help));
         assert_eq!(words("-V"), Ok(Wanted::Version));
+        assert_eq!(words("--nfqueue 5370"), Ok(Wanted::HoldQueue(5370)));
     }
 
     #[test]
@@ -199,6 +218,7 @@ mod tests {
             ("--capture", "--capture needs a value"),
             ("--capture maybe", "'maybe'"),
             ("--nonsense", "'--nonsense' is no option"),
+            ("--nfqueue 65536", "'65536'"),
             ("-v=1", "is no option"),
             ("serve", "'serve' is no option"),
             ("\u{1b}[31m", "is no option"),

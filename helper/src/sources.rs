@@ -17,6 +17,7 @@ use crate::{
         keeper::{Wish, keep},
         kmsg::Kmsg,
         nflog::{Foreign, Nflog},
+        nfqueue::Nfqueue,
         ulogd::Ulogd,
     },
 };
@@ -33,6 +34,8 @@ pub struct Healths {
     conntrack: Arc<Health>,
     /// Those of the groups that the user's own rules log to.
     groups: Vec<(u16, Arc<Health>)>,
+    /// Those of the queues that the user's own rules fill.
+    queues: Vec<(u16, Arc<Health>)>,
 }
 
 impl Healths {
@@ -53,6 +56,7 @@ impl Healths {
             ulogd: health("ulogd"),
             conntrack: health("conntrack"),
             groups: numbered("nflog", &config.groups),
+            queues: numbered("nfqueue", &config.queues),
         }
     }
 
@@ -68,7 +72,12 @@ impl Healths {
             &self.conntrack,
         ]
         .into_iter()
-        .chain(self.groups.iter().map(|(_, health)| health))
+        .chain(
+            self.groups
+                .iter()
+                .chain(&self.queues)
+                .map(|(_, health)| health),
+        )
         .cloned()
         .collect()
     }
@@ -125,6 +134,10 @@ impl Sources {
             sources.keep_always(&health, move || {
                 ready(Foreign::open(number, &config, Arc::clone(&kept)))
             });
+        }
+        for (number, health) in healths.queues {
+            let kept = Arc::clone(&health);
+            sources.keep_always(&health, move || Nfqueue::open(number, Arc::clone(&kept)));
         }
         sources
     }

@@ -2,8 +2,9 @@
 //!
 //! [`nflog`] is the primary source: packets that the own nftables [`table`] logs, paired by [`pairing`]. [`kmsg`] reads the LOG
 //! lines of rules that the user has, [`journal`] and [`mod@file`] read the same lines where others copied them to, and [`ulogd`] what
-//! that program writes; [`tail`] follows files for them, and a [`reader`] makes events of lines. A [`keeper`] holds a source open as long as it is wanted, tries again when it fails, and
-//! writes its [`health`]; [`auto`] decides which are wanted where nobody said so. What a source hears it hands to a [`Sink`], one
+//! that program writes; [`tail`] follows files for them, and a [`reader`] makes events of lines. [`nfqueue`] takes the packets that the
+//! user's rules hand to a queue. A [`keeper`] holds a source open as long as it is wanted, tries again when it fails, and writes its
+//! [`health`]; [`auto`] decides which are wanted where nobody said so. What a source hears it hands to a [`Sink`], one
 //! by one and by reference, so that nothing is copied and nothing waits between the kernel and detection.
 
 pub mod advice;
@@ -15,6 +16,7 @@ pub mod journal;
 pub mod keeper;
 pub mod kmsg;
 pub mod nflog;
+pub mod nfqueue;
 pub mod pairing;
 pub mod reader;
 mod request;
