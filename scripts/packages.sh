@@ -25,7 +25,7 @@ list() {
         xfce4-panel xfwm4 xfce4-notifyd xfconf adwaita-icon-theme librsvg2-common \
         fonts-dejavu-core imagemagick xdotool libglib2.0-bin logrotate ulogd2 ulogd2-json systemd ;;
     # Whom we are compared with, and a counter of instructions.
-    bench) echo ulogd2 ulogd2-json conntrack valgrind ;;
+    bench) echo ulogd2 ulogd2-json conntrack valgrind libnetfilter-queue-dev libmnl-dev ;;
     *) say "'$1' is none of rust, build, run, test, bench" >&2; exit 2 ;;
     esac
 }

@@ -1,6 +1,6 @@
 //! What the sources lose and cost, beside the programs that people use today; `make bench-sources` runs it.
 //!
-//!     sources [--rounds N] [PART...]      nflog own kmsg conntrack memory; all of them, 3 rounds
+//!     sources [--rounds N] [PART...]      nflog own kmsg conntrack nfqueue memory; all of them, 3 rounds
 //!
 //! An attacker floods a victim in namespaces of their own, and a counter of the victim's nftables tells how many packets came. Within
 //! a round the readers take turns, so that a change of the machine's mood meets all of them. Readers run on processor 1, the
@@ -20,6 +20,7 @@ mod contest;
 mod kmsg;
 mod memory;
 mod nflog;
+mod nfqueue;
 mod own;
 mod readers;
 mod stage;
@@ -30,11 +31,12 @@ use std::{env, fs, process::ExitCode};
 use wallwatch_test_support::netns;
 
 /// Each part's name, and what measures it in so many rounds and says whether what is demanded holds.
-const PARTS: [(&str, fn(usize) -> bool); 5] = [
+const PARTS: [(&str, fn(usize) -> bool); 6] = [
     ("nflog", nflog::measure),
     ("own", own::measure),
     ("kmsg", kmsg::measure),
     ("conntrack", conntrack::measure),
+    ("nfqueue", nfqueue::measure),
     ("memory", memory::measure),
 ];
 /// Fewer rounds have no median.
