@@ -34,8 +34,64 @@ pub struct Health {
 struct Record {
     told: SourceHealth,
     rate: Rate,
-    /// What it does not show although it works; empty where it shows everything. It outlives a closed and opened source.
-    note: Trouble,
+    /// What the source says of itself.
+    own: Opinion,
+    /// What is said of it by whoever knows what feeds it.
+    advice: Opinion,
+}
+
+/// What a source does not show although it is open. But for a source's own blindness it outlives that it is closed and opened.
+#[derive(Debug)]
+struct Opinion {
+    /// Does it show nothing at all?
+    blind: bool,
+    /// Empty where it shows everything.
+    trouble: Trouble,
+    /// Was it said to the journal?
+    said: bool,
+}
+
+impl Opinion {
+    /// Everything is well.
+    const fn none() -> Self {
+        Self {
+            blind: false,
+            trouble: Trouble {
+                reason: String::new(),
+                mend: String::new(),
+            },
+            said: true,
+        }
+    }
+
+    fn set(&mut self, blind: bool, trouble: &Trouble) {
+        if self.blind != blind || self.trouble != *trouble {
+            *self = Self {
+                blind,
+                trouble: trouble.clone(),
+                said: trouble.reason.is_empty(),
+            };
+        }
+    }
+}
+
+impl Record {
+    /// How an open source fares, by both opinions.
+    fn open(&self) -> (SourceState, Trouble) {
+        let both = [&self.own, &self.advice].map(|opinion| &opinion.trouble);
+        let reasons = both.map(|trouble| trouble.reason.as_str());
+        let mend = both.map(|trouble| trouble.mend.as_str());
+        let state = if self.own.blind || self.advice.blind {
+            SourceState::Blind
+        } else {
+            SourceState::Working
+        };
+        let mend = mend.into_iter().find(|mend| !mend.is_empty());
+        (
+            state,
+            Trouble::new(reasons.join(" ").trim(), mend.unwrap_or_default()),
+        )
+    }
 }
 
 /// Events by the minute, without a timer.
@@ -86,7 +142,8 @@ impl Health {
             record: Mutex::new(Record {
                 told,
                 rate: Rate::default(),
-                note: Trouble::new("", ""),
+                own: Opinion::none(),
+                advice: Opinion::none(),
             }),
             report: watch::Sender::new(Report {
                 wish: 0,
@@ -129,15 +186,12 @@ impl Health {
 
     /// The source works.
     pub fn working(&self, wish: u64) {
-        {
-            let mut record = self.lock();
-            let note = record.note.clone();
-            describe(&mut record.told, SourceState::Working, &note);
+        let mut record = self.lock();
+        // A source that was opened is not blind by its own account yet.
+        if record.own.blind {
+            record.own = Opinion::none();
         }
-        self.tell(Report {
-            wish,
-            state: Some(SourceState::Working),
-        });
+        self.describe_open(wish, &mut record);
     }
 
     /// The source stays as it is, which is what this wish asks for too.
@@ -158,20 +212,22 @@ impl Health {
 
     /// The source does not show everything although it works. It is said once, and stays until [`Self::sees_all`].
     pub fn note(&self, trouble: &Trouble) {
-        self.lock().note = trouble.clone();
-        self.change(SourceState::Working, trouble);
+        self.think(false, trouble, |record| &mut record.own);
     }
 
     /// The source is open, but what fed it is gone. It is said once, and stays until [`Self::sees_all`].
     pub fn blind(&self, trouble: &Trouble) {
-        self.change(SourceState::Blind, trouble);
+        self.think(true, trouble, |record| &mut record.own);
     }
 
     /// What fed the source is back, and it shows everything.
     pub fn sees_all(&self) {
-        let nothing = Trouble::new("", "");
-        self.lock().note = nothing.clone();
-        self.change(SourceState::Working, &nothing);
+        self.think(false, &Trouble::new("", ""), |record| &mut record.own);
+    }
+
+    /// Somebody else than the source knows what it does not show, or that it shows nothing; an empty trouble takes that back.
+    pub fn advise(&self, blind: bool, trouble: &Trouble) {
+        self.think(blind, trouble, |record| &mut record.advice);
     }
 
     /// The record as it stands now.
@@ -188,22 +244,33 @@ impl Health {
         self.report.subscribe()
     }
 
-    /// What is said of an open source; of any other it would be wrong.
-    fn change(&self, state: SourceState, trouble: &Trouble) {
-        {
-            let told = &mut self.lock().told;
-            let open = [SourceState::Working, SourceState::Blind]
-                .iter()
-                .any(|state| state.as_str() == told.state);
-            if !open || (told.state == state.as_str() && told.reason == trouble.reason) {
-                return;
+    /// Takes over an opinion. It shows when the source is open; of any other it would be wrong.
+    fn think(
+        &self,
+        blind: bool,
+        trouble: &Trouble,
+        which: impl FnOnce(&mut Record) -> &mut Opinion,
+    ) {
+        let mut record = self.lock();
+        which(&mut record).set(blind, trouble);
+        let open = [SourceState::Working, SourceState::Blind]
+            .iter()
+            .any(|state| state.as_str() == record.told.state);
+        if open {
+            let wish = self.report.borrow().wish;
+            self.describe_open(wish, &mut record);
+        }
+    }
+
+    /// Shows what both opinions say of an open source, and says to the journal what was not said yet.
+    fn describe_open(&self, wish: u64, record: &mut Record) {
+        let (state, trouble) = record.open();
+        describe(&mut record.told, state, &trouble);
+        for opinion in [&mut record.own, &mut record.advice] {
+            if !std::mem::replace(&mut opinion.said, true) {
+                journal::say(&format_args!("{}: {}", self.name, opinion.trouble));
             }
-            describe(told, state, trouble);
         }
-        if !trouble.reason.is_empty() {
-            journal::say(&format_args!("{}: {trouble}", self.name));
-        }
-        let wish = self.report.borrow().wish;
         self.tell(Report {
             wish,
             state: Some(state),
@@ -279,6 +346,35 @@ mod tests {
             (record.state.as_str(), record.reason.as_str()),
             ("working", "")
         );
+    }
+
+    #[test]
+    fn what_others_know_of_a_source_and_what_it_says_of_itself_stand_beside_each_other() {
+        let health = Health::new("file");
+        let told = || {
+            let record = health.record(START);
+            (record.state, record.reason, record.mend)
+        };
+        let words = |state: &str, reason: &str, mend: &str| {
+            (state.to_owned(), reason.to_owned(), mend.to_owned())
+        };
+        health.advise(
+            false,
+            &Trouble::new("ufw logs three packets a minute.", "ufw logging on"),
+        );
+        health.working(1);
+        let advice = ("ufw logs three packets a minute.", "ufw logging on");
+        assert_eq!(told(), words("working", advice.0, advice.1));
+        health.blind(&Trouble::new("The file is not there.", ""));
+        let both = "The file is not there. ufw logs three packets a minute.";
+        assert_eq!(told(), words("blind", both, advice.1));
+        health.advise(false, &Trouble::new("", ""));
+        assert_eq!(told(), words("blind", "The file is not there.", ""));
+        health.advise(true, &Trouble::new("No rule logs.", ""));
+        health.sees_all();
+        assert_eq!(told(), words("blind", "No rule logs.", ""));
+        health.advise(false, &Trouble::new("", ""));
+        assert_eq!(told(), words("working", "", ""));
     }
 
     #[test]

@@ -9,7 +9,6 @@ use std::{
 };
 
 use tokio::sync::watch;
-use wallwatch_dbus::SourceState;
 
 use super::{
     ask::Asker,
@@ -246,30 +245,18 @@ async fn heard(ufw: &mut watch::Receiver<bool>) {
     }
 }
 
-/// Tells a source that reads the kernel's log what is known of it, for as long as there is something to know. A source that is
-/// opened is told anew.
+/// Tells a source that reads the kernel's log what is known of it, for as long as there is something to know.
 pub async fn advise(mut advice: watch::Receiver<Advice>, health: Arc<Health>) {
-    let mut reports = health.watch();
-    // Only what was said here is taken back here.
-    let mut said = false;
     loop {
-        let state = reports.borrow_and_update().state;
-        let is_open = matches!(state, Some(SourceState::Working | SourceState::Blind));
         let known = advice.borrow_and_update().clone();
-        if is_open {
-            match (&known.kernel_log, &known.old_ulog) {
-                (Hearing::Nothing(trouble), _) => health.blind(trouble),
-                (Hearing::Part(trouble), _) | (Hearing::Unknown, Some(trouble)) => {
-                    health.note(trouble);
-                }
-                (Hearing::Unknown, None) if said => health.sees_all(),
-                (Hearing::Unknown, None) => {}
+        match (&known.kernel_log, &known.old_ulog) {
+            (Hearing::Nothing(trouble), _) => health.advise(true, trouble),
+            (Hearing::Part(trouble), _) | (Hearing::Unknown, Some(trouble)) => {
+                health.advise(false, trouble);
             }
-            said = known.kernel_log != Hearing::Unknown || known.old_ulog.is_some();
+            (Hearing::Unknown, None) => health.advise(false, &Trouble::new("", "")),
         }
-        let news =
-            tokio::select! { news = advice.changed() => news, news = reports.changed() => news };
-        if news.is_err() {
+        if advice.changed().await.is_err() {
             return;
         }
     }
