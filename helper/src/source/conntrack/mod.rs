@@ -6,7 +6,9 @@
 
 mod wire;
 
-use std::{fs, io, sync::Arc};
+use std::{fs, io, sync::Arc, time::Duration};
+
+use tokio::time::sleep;
 
 use super::{Sink, Source, Trouble, health::Health, start_command};
 use crate::{
@@ -24,6 +26,10 @@ const EVENT: usize = 2048;
 const ANSWER: usize = 32 * 1024;
 /// So many batches of events, or datagrams of the answer, are read before others have their turn.
 const READS_A_TURN: usize = 16;
+/// Where one turn brought so many flows, the next waits for so long: what comes in the meantime is read by one system call, and not
+/// by one each. The socket holds a hundred times what comes in that time.
+const MANY_FLOWS: usize = 4;
+const PAUSE: Duration = Duration::from_millis(2);
 /// The number of the only request.
 const REQUEST: u32 = 1;
 /// So long after a loss it is still said, in microseconds: ten minutes.
@@ -40,6 +46,8 @@ pub struct Conntrack {
     standing: Option<Standing>,
     /// May the socket hold more than was read in the last turn?
     unread: bool,
+    /// How many flows the last turn brought.
+    flows: usize,
     /// How many events did not fit into the socket so far.
     dropped: u32,
     /// Has it overflowed, and was not read empty since? Then it takes nothing, and counts.
@@ -62,6 +70,7 @@ impl Conntrack {
             batch: Batch::new(EVENT),
             standing: Some(standing),
             unread: false,
+            flows: 0,
             overflowed: false,
             lost_at: None,
             idle: false,
@@ -92,6 +101,7 @@ impl Conntrack {
     /// Hands on flows that began or ended.
     fn read_events<S: Sink>(&mut self, sink: &mut S) -> Result<(), Trouble> {
         self.unread = false;
+        self.flows = 0;
         for _ in 0..READS_A_TURN {
             match self.socket.try_receive_many(&mut self.batch) {
                 Ok(()) => self.hand_on(sink),
@@ -116,17 +126,18 @@ impl Conntrack {
 
     fn hand_on<S: Sink>(&mut self, sink: &mut S) {
         let now = clock::now();
-        let mut any = false;
+        let mut flows = 0;
         for (datagram, bytes) in self.batch.iter() {
             // Nothing but events comes here, and another process's are none.
             for message in Messages::new(bytes, now).take_while(|_| datagram.from_kernel) {
                 if let Message::Flow(flow) = message {
-                    any = true;
+                    flows += 1;
                     sink.flow(&flow);
                 }
             }
         }
-        if any && self.idle {
+        self.flows += flows;
+        if flows > 0 && self.idle {
             self.idle = false;
             self.health.sees_all();
         }
@@ -181,6 +192,9 @@ impl Source for Conntrack {
     async fn ready(&mut self) -> Result<(), Trouble> {
         if self.unread {
             return Ok(());
+        }
+        if self.flows >= MANY_FLOWS {
+            sleep(PAUSE).await;
         }
         let socket = self
             .standing
