@@ -19,7 +19,11 @@ for package in "$@"; do
     mkdir -p "$target"
     (
         cd "$target"
-        apt-get -q download "$package"
+        if ! apt-get -q download "$package"; then
+            echo "wallwatch: that did not work with the package lists that are here; fetching new ones"
+            if [ "$(id -u)" = 0 ]; then apt-get -q update; else sudo apt-get -q update; fi
+            apt-get -q download "$package"
+        fi
         for file in "$package"_*.deb; do dpkg-deb --extract "$file" . && rm "$file"; done
     )
 done

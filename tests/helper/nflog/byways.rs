@@ -3,7 +3,7 @@
 
 use wallwatch_test_support::{
     Firewall, TestNet,
-    netns::{ATTACKER_IF, VICTIM_IF, VICTIM_V4, attacker_v4},
+    netns::{ATTACKER_IF, VICTIM_IF, VICTIM_V4, VICTIM_V6, attacker_v4},
     require_root,
 };
 
@@ -135,6 +135,21 @@ END",
     }
     let rules = net.victim.shell("nft list table inet users_own");
     assert_eq!(count(&rules, "dropped"), 3);
+
+    // What every router of a network answers to, one of those that this machine is now (RFC 4291 section 2.6.1).
+    let router = "fd99::";
+    net.victim.shell(&format!(
+        "sysctl -qw net.ipv6.conf.all.forwarding=1 net.ipv6.conf.{VICTIM_IF}.forwarding=1"
+    ));
+    net.attacker.shell(&format!(
+        "mac=$(ip -6 neigh show {VICTIM_V6} | sed 's/.*lladdr //; s/ .*//')
+        ip neigh replace {router} lladdr $mac dev {ATTACKER_IF} nud permanent"
+    ));
+    let scan =
+        format!("nmap -6 -n -Pn -sS --max-retries 0 -e {ATTACKER_IF} -p 20000-20003 {router}");
+    assert!(net.attacker.run(scan.split(' ')).ok());
+    let told = reader.wait_for(4, |told| told.dst.to_string() == router);
+    assert_eq!(of_ports(&told, 20000), ["passed"; 4]);
 
     let link_local = net
         .victim

@@ -82,6 +82,11 @@ impl Reader {
         Self::start_as(ns, "count")
     }
 
+    /// As [`Self::start_foreign`], but events are only counted.
+    pub(crate) fn start_counting_foreign(ns: &NetNs, group: u16) -> Self {
+        Self::start_as(ns, &format!("count-foreign:{group}"))
+    }
+
     /// As [`Self::start`], with an nft that knows no owned tables.
     pub(crate) fn start_with_old_nft(ns: &NetNs, dir: &TempDir) -> Self {
         let new = dir.path().join("nft.new");
@@ -140,6 +145,11 @@ impl Reader {
     /// What the health record said last.
     pub(crate) fn state(&self) -> State {
         State::of(&self.process.log())
+    }
+
+    /// Sends it a signal by name, as `STOP`.
+    pub(crate) fn signal(&mut self, name: &str) {
+        self.process.signal(name);
     }
 
     /// Everything that it wrote.
@@ -281,10 +291,13 @@ fn reader() {
 async fn read(what: &str) -> Result<(), Trouble> {
     let config = Config::parse(Path::new("/nonexistent"), "").expect("nothing is a configuration");
     let health = Arc::new(Health::new("nflog"));
-    if let Some(("foreign", group)) = what.split_once(':') {
+    if let Some((how, group)) = what.split_once(':') {
         let group = group.parse().expect("a group is a number");
         let source = Foreign::open(group, &config, Arc::clone(&health))?;
-        return listen(source, Writer, &health).await;
+        return match how {
+            "foreign" => listen(source, Writer, &health).await,
+            _ => count(source, &health).await,
+        };
     }
     let source = Nflog::open(config, Arc::clone(&health)).await?;
     if what == "count" {
