@@ -252,10 +252,10 @@ proptest! {
             panic!("{messages:?}")
         };
         let to_group = record.mac.is_some_and(|mac| mac.dst[0] & 1 == 1);
-        let packet = decode::ip_packet(read.payload).ok();
+        let packet = decode::ip_packet(read.payload()).ok();
         prop_assert_eq!(packet.as_ref(), record.packet());
-        prop_assert_eq!(read.prefix, record.prefix.as_bytes());
-        prop_assert_eq!((read.mark, read.uid.zip(read.gid)), (record.mark, record.owner));
+        prop_assert_eq!(read.prefix(), record.prefix.as_bytes());
+        prop_assert_eq!((read.mark(), read.uid().zip(read.gid())), (record.mark, record.owner));
         prop_assert_eq!((read.is_outbound(), read.is_to_group()), (record.outbound, to_group));
     }
 

@@ -215,6 +215,10 @@ impl<'a> Record<'a> {
 
 /// A message of the kernel's.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "nearly all are records, and a box would be made for each"
+)]
 pub enum Message<'a> {
     /// A packet was logged.
     Record(Record<'a>),
@@ -387,7 +391,9 @@ mod tests {
                 (attribute::IFINDEX_INDEV, input),
                 (attribute::IFINDEX_OUTDEV, output),
             ] {
-                value.map(|value| push(&mut body, kind, &value));
+                if let Some(value) = value {
+                    push(&mut body, kind, &value);
+                }
             }
             let record = Record::read(&body, Order::NATIVE);
             assert_eq!(record.is_outbound(), outbound, "{record:?}");
