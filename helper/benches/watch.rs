@@ -11,9 +11,10 @@ use wallwatch_helper::{
     decode::{
         self,
         nflog::{Message, Messages},
+        verdict_of,
     },
     detect::Config,
-    event::{Event, Feed, Interface, Prefix, Timestamp, bounded},
+    event::{Event, Feed, Prefix, Timestamp, bounded},
     neighbourhood::Neighbourhood,
     watcher::Watcher,
 };
@@ -104,7 +105,8 @@ fn datagrams((_, packet): Flood) -> Vec<Vec<u8>> {
 /// What stands behind the socket.
 struct Helper {
     watcher: Watcher,
-    interface: Interface,
+    /// The one that every record is written into.
+    event: Option<Event>,
     now: Timestamp,
     changes: Vec<Change>,
 }
@@ -113,7 +115,7 @@ impl Helper {
     fn new() -> Self {
         Self {
             watcher: Watcher::new(Config::default(), Neighbourhood::default(), 1),
-            interface: bounded("victim0"),
+            event: None,
             now: NOW,
             changes: Vec::new(),
         }
@@ -128,17 +130,24 @@ impl Helper {
                 continue;
             };
             self.now = self.now.plus(GAP);
-            let event = Event {
-                time: self.now,
-                group: record.is_to_group() || packet.is_to_group(),
-                packet,
-                verdict: wallwatch_dbus::Verdict::Dropped,
-                feed: Feed::Nflog,
-                trusted: true,
-                interface: self.interface,
-                prefix: Prefix::new(),
+            let group = record.is_to_group() || packet.is_to_group();
+            let event = match &mut self.event {
+                Some(event) => {
+                    (event.time, event.packet, event.group) = (self.now, packet, group);
+                    event
+                }
+                none => none.insert(Event {
+                    time: self.now,
+                    packet,
+                    verdict: verdict_of(&String::from_utf8_lossy(record.prefix())),
+                    feed: Feed::Nflog,
+                    trusted: true,
+                    interface: bounded("victim0"),
+                    prefix: Prefix::new(),
+                    group,
+                }),
             };
-            self.watcher.observe(&event, &mut self.changes);
+            self.watcher.observe(event, &mut self.changes);
         }
         black_box(&self.changes);
         self.changes.clear();

@@ -226,7 +226,9 @@ fn what_the_firewall_drops_makes_no_flow_and_no_alert_of_this_feed() {
         .succeed();
     std::thread::sleep(SILENCE);
     assert_eq!(play.health().events, 0);
-    assert_eq!(play.bus.alerts(), []);
+    // The kernel's log may tell of other namespaces.
+    let told = play.bus.alerts();
+    assert!(told.iter().all(|alert| alert.feed != "conntrack"));
 }
 
 #[test]

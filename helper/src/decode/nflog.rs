@@ -217,7 +217,7 @@ impl<'a> Record<'a> {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[expect(
     clippy::large_enum_variant,
-    reason = "nearly all are records, and a box would be made for each"
+    reason = "answers are few, and a box for each record would cost more"
 )]
 pub enum Message<'a> {
     /// A packet was logged.
@@ -239,17 +239,20 @@ impl<'a> Iterator for Messages<'a> {
     type Item = Message<'a>;
 
     fn next(&mut self) -> Option<Message<'a>> {
-        let mut envelopes = Envelopes(self.0);
-        let message = envelopes.find_map(|envelope| {
+        loop {
+            let mut envelopes = Envelopes(self.0);
+            let envelope = envelopes.next();
+            self.0 = envelopes.0;
+            let envelope = envelope?;
             if let Some((sequence, errno)) = envelope.answer() {
                 return Some(Message::Answer { sequence, errno });
             }
-            let attributes = envelope.body.get(NFGENMSG..)?;
-            (envelope.kind == PACKET)
-                .then(|| Message::Record(Record::read(attributes, Order::NATIVE)))
-        });
-        self.0 = envelopes.0;
-        message
+            if envelope.kind == PACKET
+                && let Some(attributes) = envelope.body.get(NFGENMSG..)
+            {
+                return Some(Message::Record(Record::read(attributes, Order::NATIVE)));
+            }
+        }
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use wallwatch_dbus::Kind;
 
 use super::class::{Nature, Probe};
-use crate::{event::Event, packet::Packet};
+use crate::event::Event;
 
 /// As heavy as a packet that no honest program sends; three of them are told.
 const WEIGHT: f32 = 1.7;
@@ -15,7 +15,7 @@ pub(super) fn judge(event: &Event) -> Option<Probe> {
     let packet = &event.packet;
     let kind = if is_nobody(packet.src) || (packet.src.is_loopback() && !is_local(event)) {
         Kind::Bogon
-    } else if is_land(packet, is_local(event)) {
+    } else if is_land(event) {
         Kind::Land
     } else {
         return None;
@@ -49,8 +49,8 @@ fn is_nobody(src: IpAddr) -> bool {
 
 /// From its receiver's own address (CERT CA-1997-28): by a real interface always, else where the ports are one too, since
 /// programs of one machine speak with one another from other ports.
-fn is_land(packet: &Packet, local: bool) -> bool {
-    packet.src == packet.dst
-        && !packet.src.is_loopback()
-        && (!local || (packet.sport().is_some() && packet.sport() == packet.dport()))
+fn is_land(event: &Event) -> bool {
+    let packet = &event.packet;
+    let one_port = || packet.sport().is_some() && packet.sport() == packet.dport();
+    packet.src == packet.dst && !packet.src.is_loopback() && (!is_local(event) || one_port())
 }

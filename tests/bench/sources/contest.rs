@@ -115,7 +115,7 @@ impl Contest<'_> {
             table.row(&[
                 pace.clone(),
                 entrant.name.to_owned(),
-                number((offered / f64::from(self.seconds)) as u64),
+                format!("{:.0}", offered / f64::from(self.seconds)),
                 format!("{:.2} %", median(runs.iter().map(Run::missing))),
                 format!("{worst:.2} %"),
                 number(runs.iter().map(|run| run.taken.lost).max().unwrap_or(0)),

@@ -30,8 +30,11 @@ use std::{env, fs, process::ExitCode};
 
 use wallwatch_test_support::netns;
 
-/// Each part's name, and what measures it in so many rounds and says whether what is demanded holds.
-const PARTS: [(&str, fn(usize) -> bool); 6] = [
+/// Measures in so many rounds, and says whether what is demanded holds.
+type Measure = fn(usize) -> bool;
+
+/// Each part's name, and what measures it.
+const PARTS: [(&str, Measure); 6] = [
     ("nflog", nflog::measure),
     ("own", own::measure),
     ("kmsg", kmsg::measure),

@@ -60,7 +60,7 @@ fn flood(table: &mut Table, name: &str, options: &[&str], rate: u32) -> u64 {
     let pace = rate.to_string();
     stage.flood(&[&["--rate", &pace], options].concat());
     wait_for_rest(reader.pid());
-    let cpu = cpu_time(reader.pid()) - cpu;
+    let cpu = cpu_time(reader.pid()).saturating_sub(cpu);
     let count = |counter| stage.net.victim.counter(TABLE, counter);
     let (seen, counted) = (count("seen"), count("source_over") + count("all_over"));
     let taken = reader.taken(&stage);

@@ -79,7 +79,7 @@ pub(crate) fn wait_for_rest(pid: u32) {
     let is_idle = || {
         let before = cpu_time(pid);
         thread::sleep(PAUSE);
-        cpu_time(pid) - before < IDLE
+        cpu_time(pid).saturating_sub(before) < IDLE
     };
     if !holds_within(REST_LIMIT, is_idle) {
         println!("process {pid} is still busy {REST_LIMIT:?} after the flood");
