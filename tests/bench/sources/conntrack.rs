@@ -19,8 +19,7 @@ const ENTRANTS: [Entrant; 3] = [
         name: "wallwatch",
         start: |stage| {
             forget(stage);
-            let config = "capture = false\nkmsg.read = \"off\"\njournal.read = \"off\"\nfile.read = \"off\"\n";
-            Box::new(Wallwatch::start(stage, config, "conntrack"))
+            Box::new(Wallwatch::start(stage, "capture = false\n", "conntrack"))
         },
     },
     Entrant {

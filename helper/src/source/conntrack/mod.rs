@@ -284,6 +284,7 @@ fn listen() -> io::Result<(Netlink, Standing)> {
     Ok((socket, Standing::ask()?))
 }
 
+/// Why the kernel refuses, in words.
 fn refusal(error: &io::Error) -> Trouble {
     match error.raw_os_error() {
         Some(libc::EPERM | libc::EACCES) => Trouble::new(
@@ -301,5 +302,29 @@ fn refusal(error: &io::Error) -> Trouble {
             format!("The kernel's connection tracking cannot be listened to: {error}."),
             "",
         ),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_refusal_says_what_to_do() {
+        for (errno, reason, mend) in [
+            (libc::EPERM, "CAP_NET_ADMIN", "net_admin"),
+            (libc::EINVAL, "not loaded", "modprobe nf_conntrack_netlink"),
+            (
+                libc::EPROTONOSUPPORT,
+                "not loaded",
+                "modprobe nf_conntrack_netlink",
+            ),
+            (libc::ENOMEM, "cannot be listened to", ""),
+        ] {
+            let trouble = refusal(&io::Error::from_raw_os_error(errno));
+            assert!(trouble.reason.contains(reason), "{trouble}");
+            assert!(trouble.reason.ends_with('.'), "{trouble}");
+            assert!(trouble.mend.contains(mend), "{trouble}");
+        }
     }
 }
