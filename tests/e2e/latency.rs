@@ -94,11 +94,12 @@ fn attack(scene: &Scene) -> Sent {
 }
 
 /// Prints the figures and holds them against the limits for the median and the 99th of a hundred.
+#[expect(clippy::print_stdout, reason = "`make bench` shows the figures")]
 fn judge(what: &str, mut latencies: Vec<Duration>, [median_limit, p99_limit]: [Duration; 2]) {
     assert_eq!(
         latencies.len(),
         usize::from(ALERTS),
-        "every attacker had an {what} of its own"
+        "every attacker had one {what}"
     );
     latencies.sort_unstable();
     let median = latencies[latencies.len() / 2];
