@@ -145,8 +145,11 @@ END",
         "mac=$(ip -6 neigh show {VICTIM_V6} | sed 's/.*lladdr //; s/ .*//')
         ip neigh replace {router} lladdr $mac dev {ATTACKER_IF} nud permanent"
     ));
-    let scan =
-        format!("nmap -6 -n -Pn -sS --max-retries 0 -e {ATTACKER_IF} -p 20000-20003 {router}");
+    // By the kernel's own connections: nmap's raw probes would first ask for the neighbour, and an anycast address may wait up to
+    // a second before it answers (RFC 4861 section 7.2.7).
+    let scan = format!(
+        "nmap -6 -n -Pn -sT --max-retries 0 --max-rtt-timeout 300ms -p 20000-20003 {router}"
+    );
     assert!(net.attacker.run(scan.split(' ')).ok());
     let told = reader.wait_for(4, |told| told.dst.to_string() == router);
     assert_eq!(of_ports(&told, 20000), ["passed"; 4]);

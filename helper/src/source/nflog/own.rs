@@ -127,6 +127,11 @@ impl Nflog {
                 "The table \"inet wallwatch\" has vanished from the firewall.",
                 "",
             )),
+            // Somebody changes the tables again and again just now.
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {
+                self.inbox.pulse.again(now);
+                Ok(())
+            }
             Err(error) => Err(Trouble::new(
                 format!("The counters of the table \"inet wallwatch\" cannot be read: {error}."),
                 "",

@@ -65,6 +65,11 @@ impl Pulse {
         self.due = self.due.min(moment);
     }
 
+    /// They could not be read just now.
+    pub(super) fn again(&mut self, now: Instant) {
+        self.due = now + OFTEN;
+    }
+
     /// A record came.
     pub(super) const fn received(&mut self) {
         self.received += 1;
@@ -134,6 +139,8 @@ mod tests {
         assert_eq!(pulse.due(), start + SELDOM);
         pulse.loud(start);
         assert_eq!(pulse.due(), start + OFTEN);
+        pulse.again(start + OFTEN);
+        assert_eq!(pulse.due(), start + OFTEN * 2);
     }
 
     #[test]
