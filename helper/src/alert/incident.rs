@@ -59,6 +59,8 @@ pub(super) struct Incident {
     packets_before: u64,
     sources: Vec<IpAddr>,
     targets: Vec<IpAddr>,
+    /// Source and destination of the latest packet, which stand in both lists where there was room.
+    latest: Option<(IpAddr, IpAddr)>,
     ports: PortSet,
     protocols: ArrayVec<Protocol, 2>,
     /// What was asked for where there are no ports: protocols, ICMP types.
@@ -121,6 +123,7 @@ impl Incident {
             packets_before: 0,
             sources: Vec::new(),
             targets: Vec::new(),
+            latest: None,
             ports: PortSet::default(),
             protocols: ArrayVec::new(),
             asked: PortSet::default(),
@@ -180,12 +183,18 @@ impl Incident {
         self.packets += 1;
         self.last_seen = self.last_seen.max(trace.time);
         self.first_seen = self.first_seen.min(trace.time);
-        remember(&mut self.sources, trace.src, MAX_LISTED_SOURCES);
+        let ends = Some((trace.src, trace.dst));
+        if self.latest != ends {
+            remember(&mut self.sources, trace.src, MAX_LISTED_SOURCES);
+        }
         // A late answer of somebody who also attacks is counted, but tells nothing of the attack.
         if probe.nature == Nature::ReplyLike && !self.tally.is_empty() {
             return;
         }
-        remember(&mut self.targets, trace.dst, MAX_LISTED_TARGETS);
+        if self.latest != ends {
+            remember(&mut self.targets, trace.dst, MAX_LISTED_TARGETS);
+            self.latest = ends;
+        }
         if let Some(port) = trace.dport {
             self.ports.insert(port);
         } else {
@@ -231,6 +240,9 @@ impl Incident {
 
     /// Severity by how much was asked for; it never falls.
     fn rise(&mut self, config: &Config) {
+        if self.severity >= Severity::High {
+            return;
+        }
         let breadth = self.ports.len().max(self.asked.len());
         let severity = if breadth >= config.high_ports {
             Severity::High
