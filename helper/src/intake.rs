@@ -60,8 +60,42 @@ struct State {
     /// What tells the watcher of this machine; where there is none it goes by what it was given.
     outlook: Option<Outlook>,
     twins: Twins,
+    unsettled: Unsettled,
     changes: Vec<Change>,
     subscribers: mpsc::Sender<Change>,
+}
+
+/// Packets of which it was told that nobody knows what became of them; another source may know.
+#[derive(Debug)]
+struct Unsettled(Vec<u64>);
+
+impl Unsettled {
+    /// So many places, which are taken by turns of chance: about 8 KiB.
+    const PLACES: usize = 1024;
+
+    fn new() -> Self {
+        Self(vec![0; Self::PLACES])
+    }
+
+    /// Remembers a packet by its hash.
+    fn insert(&mut self, packet: u64) {
+        *self.place(packet) = packet;
+    }
+
+    /// Was this packet among them? Then it is no more.
+    fn remove(&mut self, packet: u64) -> bool {
+        let place = self.place(packet);
+        let known = *place == packet;
+        if known {
+            *place = 0;
+        }
+        known
+    }
+
+    fn place(&mut self, packet: u64) -> &mut u64 {
+        let low = usize::try_from(packet & 0xffff).unwrap_or(0);
+        &mut self.0[low % Self::PLACES]
+    }
 }
 
 impl Intake {
@@ -79,6 +113,7 @@ impl Intake {
                 watcher,
                 outlook: None,
                 twins: Twins::new(REMEMBERED),
+                unsettled: Unsettled::new(),
                 changes: Vec::new(),
                 subscribers,
             }),
@@ -286,9 +321,19 @@ impl Door<'_> {
 impl Sink for Door<'_> {
     fn packet(&mut self, event: &Event) {
         if !self.alone {
-            let twins = &mut self.state.twins;
+            let State {
+                twins, unsettled, ..
+            } = self.state;
             let packet = twins.hasher().of_packet(event);
-            if twins.is_known(packet, self.teller) {
+            let is_known = twins.is_known(packet, self.teller);
+            let is_settled = event.verdict != Verdict::Unknown;
+            if is_known && is_settled && unsettled.remove(packet) {
+                self.stopped += i64::from(event.verdict == Verdict::Dropped);
+                self.state.watcher.put_right(event, Verdict::Unknown);
+            } else if !is_known && !is_settled {
+                unsettled.insert(packet);
+            }
+            if is_known {
                 return;
             }
         }
@@ -310,7 +355,7 @@ impl Sink for Door<'_> {
 
     fn passed_after_all(&mut self, event: &Event) {
         self.stopped -= 1;
-        self.state.watcher.passed_after_all(event);
+        self.state.watcher.put_right(event, Verdict::Dropped);
     }
 
     fn flow(&mut self, flow: &Flow) {
@@ -503,5 +548,29 @@ mod tests {
             alert.packets, 4,
             "the first port was tried twice by one account"
         );
+    }
+
+    #[test]
+    fn what_became_of_a_packet_is_told_by_whoever_knows() {
+        let (intake, mut told) = intake();
+        let (one, other) = (intake.way_in(true), intake.way_in(true));
+        let now = clock::now();
+        let probe = |dport, verdict| Event {
+            verdict,
+            ..null_probe(now, dport)
+        };
+        for dport in 1..=2 {
+            one.take_in(|door| door.packet(&probe(dport, Verdict::Unknown)));
+            other.take_in(|door| door.packet(&probe(dport, Verdict::Dropped)));
+        }
+        // Who knows may come first as well.
+        other.take_in(|door| door.packet(&probe(3, Verdict::Dropped)));
+        one.take_in(|door| door.packet(&probe(3, Verdict::Unknown)));
+        let mut last = None;
+        while let Ok(Change::Raised(alert) | Change::Updated(alert)) = told.try_recv() {
+            last = Some(alert);
+        }
+        let alert = last.expect("three ports are an alert");
+        assert_eq!((alert.verdict.as_str(), alert.packets), ("dropped", 3));
     }
 }

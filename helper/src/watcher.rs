@@ -57,14 +57,15 @@ impl Watcher {
         true
     }
 
-    /// Takes back that this packet was stopped: it was told as dropped, and had passed.
-    pub fn passed_after_all(&mut self, event: &Event) {
+    /// Puts right what was told of this packet, which is what the event says now.
+    pub fn put_right(&mut self, event: &Event, told: Verdict) {
         let Class::Probe(probe) = classify(event, &self.neighbourhood, &self.flows) else {
             return;
         };
         let tag = self.scan.tag(&Trace::from(event), &probe);
-        if !self.incidents.passed_after_all(tag, &probe) {
-            self.scan.passed_after_all(tag);
+        let is = event.verdict;
+        if !self.incidents.put_right(tag, &probe, told, is) {
+            self.scan.put_right(tag, told, is);
         }
     }
 
@@ -360,7 +361,7 @@ mod tests {
                 (tcp.dport, tcp.window) = (dport, 1024);
             }
             event.verdict = Verdict::Passed;
-            scene.watcher.passed_after_all(&event);
+            scene.watcher.put_right(&event, Verdict::Dropped);
         };
         scene.syn(START, "203.0.113.9", 1);
         late(&mut scene, 1);

@@ -221,13 +221,13 @@ impl Incident {
     }
 
     /// Takes back that this probe was stopped; says whether that changes anything.
-    pub(super) fn passed_after_all(&mut self, probe: &Probe) -> bool {
+    pub(super) fn put_right(&mut self, probe: &Probe, told: Verdict, is: Verdict) -> bool {
         // As in `add`: such a packet told nothing.
         if probe.nature == Nature::ReplyLike && !self.tally.is_empty() {
             return false;
         }
-        let put_right = self.fates.passed_after_all();
-        self.bear("accepted", put_right);
+        let put_right = self.fates.put_right(told, is);
+        self.bear("accepted", put_right && is == Verdict::Passed);
         put_right
     }
 

@@ -12,7 +12,7 @@ use std::{
     hash::{BuildHasherDefault, Hasher},
 };
 
-use wallwatch_dbus::Alert;
+use wallwatch_dbus::{Alert, Verdict};
 
 use self::incident::{Incident, MAX_HOLD, Stage};
 pub use self::ports::{MAX_PORTS_TEXT, PortSet};
@@ -251,12 +251,12 @@ impl Incidents {
         true
     }
 
-    /// Takes back that a probe of an open incident was stopped; false where there is none. Clients are told with the next update.
-    pub fn passed_after_all(&mut self, tag: u64, probe: &Probe) -> bool {
+    /// Puts right what was told of a probe of an open incident; false where there is none. Clients are told with the next update.
+    pub fn put_right(&mut self, tag: u64, probe: &Probe, told: Verdict, is: Verdict) -> bool {
         let Some(open) = self.open.get_mut(&tag) else {
             return false;
         };
-        if open.incident.passed_after_all(probe) && !open.untold {
+        if open.incident.put_right(probe, told, is) && !open.untold {
             open.untold = true;
             self.due = Some(earlier(self.due, open.due()));
         }

@@ -15,12 +15,7 @@ impl Fates {
     #[must_use]
     pub fn of(verdict: Verdict) -> Self {
         let mut fates = Self::default();
-        let count = match verdict {
-            Verdict::Dropped => &mut fates.dropped,
-            Verdict::Passed => &mut fates.passed,
-            Verdict::Mixed | Verdict::Unknown => &mut fates.unknown,
-        };
-        *count = 1;
+        *fates.of_verdict(verdict) = 1;
         fates
     }
 
@@ -34,14 +29,24 @@ impl Fates {
         }
     }
 
-    /// One that was told as dropped had passed; says whether there is one.
-    pub const fn passed_after_all(&mut self) -> bool {
-        let Some(dropped) = self.dropped.checked_sub(1) else {
+    /// What became of one that was told otherwise; says whether there is one.
+    pub fn put_right(&mut self, told: Verdict, is: Verdict) -> bool {
+        let count = self.of_verdict(told);
+        let Some(less) = count.checked_sub(1) else {
             return false;
         };
-        self.dropped = dropped;
-        self.passed = self.passed.saturating_add(1);
+        *count = less;
+        let count = self.of_verdict(is);
+        *count = count.saturating_add(1);
         true
+    }
+
+    const fn of_verdict(&mut self, verdict: Verdict) -> &mut u32 {
+        match verdict {
+            Verdict::Dropped => &mut self.dropped,
+            Verdict::Passed => &mut self.passed,
+            Verdict::Mixed | Verdict::Unknown => &mut self.unknown,
+        }
     }
 
     /// What became of all of them: where nothing is known of one, nothing is claimed.
@@ -79,11 +84,11 @@ mod tests {
     #[test]
     fn one_that_passed_after_all_makes_the_rest_mixed_and_the_last_makes_them_passed() {
         let mut fates = Fates::of(Dropped).and(Fates::of(Dropped));
-        assert!(fates.passed_after_all());
+        assert!(fates.put_right(Dropped, Passed));
         assert_eq!(fates.verdict(), Mixed);
-        assert!(fates.passed_after_all());
+        assert!(fates.put_right(Dropped, Passed));
         assert_eq!(fates.verdict(), Passed);
-        assert!(!fates.passed_after_all());
+        assert!(!fates.put_right(Dropped, Passed));
         assert_eq!(fates.verdict(), Passed);
     }
 }

@@ -1,5 +1,7 @@
 //! The scan detector: who asks for more different things than an honest host would?
 
+use wallwatch_dbus::Verdict;
+
 use super::{
     Config, Fates, Origin,
     class::{Nature, Probe},
@@ -97,12 +99,12 @@ impl Scan {
         }
     }
 
-    /// Takes back that a probe of this tag was stopped.
-    pub fn passed_after_all(&mut self, tag: u64) {
+    /// Puts right what was told of a probe of this tag.
+    pub fn put_right(&mut self, tag: u64, told: Verdict, is: Verdict) {
         if let Some(known) = self.tracks.get(tag) {
-            known.fates.passed_after_all();
+            known.fates.put_right(told, is);
         } else if let Some(novice) = self.probation.get(tag) {
-            novice.sample.fates.passed_after_all();
+            novice.sample.fates.put_right(told, is);
         }
     }
 
