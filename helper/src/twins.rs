@@ -109,8 +109,9 @@ impl Set {
 #[derive(Debug)]
 pub struct Twins {
     hasher: Hasher,
-    /// As many as a power of two.
+    /// As many as a power of two, made when the first thing is told: where one alone tells there are no twins.
     sets: Vec<Set>,
+    remembered: usize,
 }
 
 impl Twins {
@@ -118,10 +119,10 @@ impl Twins {
     /// the first number, or up to twice that.
     #[must_use]
     pub fn new(remembered: usize) -> Self {
-        let sets = remembered.div_ceil(2).next_power_of_two();
         Self {
             hasher: Hasher::default(),
-            sets: vec![Set::EMPTY; sets],
+            sets: Vec::new(),
+            remembered,
         }
     }
 
@@ -134,6 +135,10 @@ impl Twins {
     /// Was this thing, told by `teller`, taken already from another?
     pub fn is_known(&mut self, thing: u64, teller: usize) -> bool {
         let teller = u16::try_from(teller & 0xffff).unwrap_or_default();
+        if self.sets.is_empty() {
+            let sets = self.remembered.div_ceil(2).next_power_of_two();
+            self.sets = vec![Set::EMPTY; sets];
+        }
         let last = self.sets.len() - 1;
         let set = &mut self.sets[usize::try_from(thing & 0xffff_ffff).unwrap_or(0) & last];
         let mark = mark(thing);

@@ -36,7 +36,9 @@ const ENTRANTS: [Entrant; 3] = [
         name: "| while read",
         start: |stage| {
             forget(stage);
-            let script = "conntrack -E -e NEW 2>\"$0.err\" | while read -r line; do echo \"$line\"; done >\"$0\"";
+            // Both ends of the pipe end with the shell between them.
+            let script = "setpriv --pdeathsig KILL conntrack -E -e NEW 2>\"$0.err\" |
+                setpriv --pdeathsig KILL sh -c 'while read -r line; do echo \"$line\"; done' >\"$0\"";
             Box::new(Writer::conntrack(stage, script))
         },
     },
