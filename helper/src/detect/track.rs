@@ -202,5 +202,5 @@ fn decayed(score: f32, elapsed: i64, half_life: u32) -> f32 {
         reason = "seven digits are plenty for a decay"
     )]
     let half_lives = elapsed as f32 / (half_life as f32 * 1e6);
-    score * (-half_lives).exp2()
+    score * libm::exp2f(-half_lives)
 }

@@ -116,7 +116,8 @@ impl Source for Kmsg {
                 }
                 // Records were overwritten: the gap in their numbers will tell how many.
                 Err(error) if error.raw_os_error() == Some(libc::EPIPE) => {}
-                // The record stays where it is until there is room for it.
+                // The kernel leaves a record out for which there is no room (`devkmsg_read`, kernel/printk/printk.c); the gap
+                // tells of it, and the next one of its length finds room.
                 Err(error)
                     if error.raw_os_error() == Some(libc::EINVAL)
                         && self.buffer.len() < LARGEST_BUFFER =>
@@ -266,7 +267,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_record_that_is_longer_than_the_buffer_is_in_nobodys_way() {
+    async fn a_record_that_is_longer_than_the_buffer_makes_room_for_the_next() {
         use std::io::Write as _;
         let log = std::fs::OpenOptions::new().write(true).open(PATH);
         let Ok(mut log) = log else {
@@ -274,8 +275,9 @@ mod tests {
             return;
         };
         let mut kmsg = Kmsg::with_room(16, Arc::new(Health::new("kmsg"))).unwrap();
-        for text in ["a record of some length", "another"] {
-            log.write_all(format!("wallwatch test: {text}\n").as_bytes())
+        // 16 bytes, 32, 64: three are left out at most.
+        for number in 1..=4 {
+            log.write_all(format!("wallwatch test: record {number}\n").as_bytes())
                 .unwrap();
         }
         while kmsg.expected.is_none() {
