@@ -54,6 +54,8 @@ fn command(program: &Path, arguments: &[&str], capability: Option<Capability>) -
         .env_clear()
         .env("HOME", "/nonexistent")
         .env("LC_ALL", "C")
+        // nft needs much memory for a moment when it takes rules, and lives on: mallopt(3).
+        .env("MALLOC_TRIM_THRESHOLD_", "0")
         .current_dir("/");
     command
         .stdin(Stdio::piped())

@@ -255,7 +255,8 @@ fn a_broken_config_is_refused_as_the_helper_refuses_it() {
     assert_eq!(
         said.stderr,
         format!(
-            "wallwatchctl: {}, line 1: unknown field `foo`, expected one of `capture`, `nflog`, `history`, `detect`\n",
+            "wallwatchctl: {}, line 1: unknown field `foo`, expected one of `capture`, `nflog`, `kmsg`, `journal`, `file`, `ulogd`, \
+             `conntrack`, `nfqueue`, `history`, `detect`\n",
             file.display()
         )
     );
