@@ -41,6 +41,11 @@ impl Batch {
             .map(|(datagram, place)| (*datagram, place.get(..datagram.len).unwrap_or_default()))
     }
 
+    /// Did the last read bring as many as have a place?
+    pub(super) const fn is_full(&self) -> bool {
+        self.datagrams.len() >= MANY
+    }
+
     /// Reads as many datagrams of a netlink socket as there are and have a place, without waiting.
     pub(super) fn receive(&mut self, fd: &OwnedFd) -> io::Result<()> {
         self.datagrams.clear();

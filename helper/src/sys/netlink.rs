@@ -4,6 +4,7 @@
 use std::{
     io, mem,
     os::fd::{AsRawFd as _, FromRawFd as _, OwnedFd},
+    sync::Arc,
 };
 
 use tokio::io::{Interest, unix::AsyncFd};
@@ -57,7 +58,9 @@ impl Family {
 /// A socket to a part of the kernel, in the network namespace of this process.
 #[derive(Debug)]
 pub struct Netlink {
-    fd: AsyncFd<OwnedFd>,
+    // Before the descriptor, so that it is taken down first.
+    watch: Option<AsyncFd<Arc<OwnedFd>>>,
+    fd: Arc<OwnedFd>,
 }
 
 impl Netlink {
@@ -68,16 +71,29 @@ impl Netlink {
 
     /// Opens the socket. Needs no right; what is then asked of the kernel may.
     pub fn open(family: Family) -> io::Result<Self> {
-        let fd = bound(family)?;
-        // SAFETY: an OwnedFd is the descriptor's only owner, gives the same number for ever and closes it when it is dropped.
-        let fd = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?;
-        Ok(Self { fd })
+        let fd = Arc::new(bound(family)?);
+        let watch = Some(watch(&fd)?);
+        Ok(Self { watch, fd })
+    }
+
+    /// Has tokio not wake for what comes, until [`Self::wake`]: whoever looks again after a pause anyway is spared one wake-up a
+    /// datagram.
+    pub fn rest(&mut self) {
+        self.watch = None;
+    }
+
+    /// Has tokio wake for what comes, and for what has come meanwhile.
+    pub fn wake(&mut self) -> io::Result<()> {
+        if self.watch.is_none() {
+            self.watch = Some(watch(&self.fd)?);
+        }
+        Ok(())
     }
 
     /// Has the kernel tell this socket what it tells to a group, by the group's number (`NETLINK_ADD_MEMBERSHIP`, netlink(7)).
     pub fn join(&self, group: libc::c_int) -> io::Result<()> {
         set_option(
-            self.fd.get_ref(),
+            &self.fd,
             libc::SOL_NETLINK,
             libc::NETLINK_ADD_MEMBERSHIP,
             group,
@@ -86,7 +102,7 @@ impl Netlink {
 
     /// Lets the kernel queue up to `bytes` for us: beyond the system's limit where `CAP_NET_ADMIN` allows it, else up to it.
     pub fn set_receive_buffer(&self, bytes: libc::c_int) -> io::Result<()> {
-        set_receive_buffer(self.fd.get_ref(), bytes)
+        set_receive_buffer(&self.fd, bytes)
     }
 
     /// Has the kernel keep from us what this program of the packet filter refuses (`SO_ATTACH_FILTER`, socket(7)).
@@ -166,30 +182,48 @@ impl Netlink {
 
     /// Reads one datagram without waiting; `WouldBlock` when there is none.
     pub fn try_receive(&self, buffer: &mut [u8]) -> io::Result<Datagram> {
-        match receive(self.fd.get_ref(), buffer) {
+        match (receive(&self.fd, buffer), &self.watch) {
             // Asked once more by way of tokio, which then knows that there is nothing, and waits.
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.fd.try_io(Interest::READABLE, |fd| receive(fd, buffer))
+            (Err(error), Some(watch)) if error.kind() == io::ErrorKind::WouldBlock => {
+                watch.try_io(Interest::READABLE, |fd| receive(fd, buffer))
             }
-            other => other,
+            (other, _) => other,
         }
     }
 
     /// Reads what there is, as much as a batch holds, without waiting; `WouldBlock` when there is nothing.
     pub fn try_receive_many(&self, batch: &mut Batch) -> io::Result<()> {
-        match batch.receive(self.fd.get_ref()) {
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
-                self.fd.try_io(Interest::READABLE, |fd| batch.receive(fd))
+        let Some(watch) = &self.watch else {
+            return batch.receive(&self.fd);
+        };
+        let mut read = false;
+        let received = watch.try_io(Interest::READABLE, |fd| {
+            batch.receive(fd)?;
+            read = true;
+            // Where there is no more, tokio takes this word for it and need not see a call fail.
+            if batch.is_full() {
+                Ok(())
+            } else {
+                Err(io::ErrorKind::WouldBlock.into())
             }
-            other => other,
-        }
+        });
+        if read { Ok(()) } else { received }
     }
 
-    /// Waits until there is something to read.
+    /// Waits until there is something to read; not at all while the socket rests.
     pub async fn readable(&self) -> io::Result<()> {
-        self.fd.readable().await?.retain_ready();
+        if let Some(watch) = &self.watch {
+            watch.readable().await?.retain_ready();
+        }
         Ok(())
     }
+}
+
+/// Has tokio wake for what this socket receives.
+fn watch(fd: &Arc<OwnedFd>) -> io::Result<AsyncFd<Arc<OwnedFd>>> {
+    // SAFETY: an OwnedFd gives the same number for ever, and its Arc keeps it open as long as it is registered.
+    let watch = unsafe { AsyncFd::register_with_interest(Arc::clone(fd), Interest::READABLE) }?;
+    Ok(watch)
 }
 
 /// A socket of this family, bound to a port id of the kernel's choice.

@@ -6,7 +6,11 @@
 
 mod wire;
 
-use std::{fs, io, sync::Arc, time::Duration};
+use std::{
+    fs, io,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio::time::sleep;
 
@@ -26,10 +30,11 @@ const EVENT: usize = 2048;
 const ANSWER: usize = 32 * 1024;
 /// So many batches of events, or datagrams of the answer, are read before others have their turn.
 const READS_A_TURN: usize = 16;
-/// Where one turn brought so many flows, the next waits for so long: what comes in the meantime is read by one system call, and not
-/// by one each. The socket holds a hundred times what comes in that time.
-const MANY_FLOWS: usize = 4;
-const PAUSE: Duration = Duration::from_millis(2);
+/// Where so many flows came within a spell, the next turn waits for a pause: what comes in the meantime is read by one system call,
+/// and not by one each. The socket holds fifty times what comes in that time.
+const MANY_FLOWS: usize = 8;
+const SPELL: Duration = Duration::from_millis(10);
+const PAUSE: Duration = Duration::from_millis(5);
 /// The number of the only request.
 const REQUEST: u32 = 1;
 /// So long after a loss it is still said, in microseconds: ten minutes.
@@ -46,8 +51,9 @@ pub struct Conntrack {
     standing: Option<Standing>,
     /// May the socket hold more than was read in the last turn?
     unread: bool,
-    /// How many flows the last turn brought.
+    /// How many flows came since a moment that is a spell ago at most.
     flows: usize,
+    since: Instant,
     /// How many events did not fit into the socket so far.
     dropped: u32,
     /// Has it overflowed, and was not read empty since? Then it takes nothing, and counts.
@@ -71,6 +77,7 @@ impl Conntrack {
             standing: Some(standing),
             unread: false,
             flows: 0,
+            since: clock::moment(),
             overflowed: false,
             lost_at: None,
             idle: false,
@@ -101,7 +108,10 @@ impl Conntrack {
     /// Hands on flows that began or ended.
     fn read_events<S: Sink>(&mut self, sink: &mut S) -> Result<(), Trouble> {
         self.unread = false;
-        self.flows = 0;
+        let now = clock::moment();
+        if now.duration_since(self.since) > SPELL {
+            (self.since, self.flows) = (now, 0);
+        }
         for _ in 0..READS_A_TURN {
             match self.socket.try_receive_many(&mut self.batch) {
                 Ok(()) => self.hand_on(sink),
@@ -194,8 +204,11 @@ impl Source for Conntrack {
             return Ok(());
         }
         if self.flows >= MANY_FLOWS {
+            self.socket.rest();
             sleep(PAUSE).await;
+            return Ok(());
         }
+        self.socket.wake().map_err(|error| refusal(&error))?;
         let socket = self
             .standing
             .as_ref()
