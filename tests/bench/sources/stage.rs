@@ -74,12 +74,22 @@ pub(crate) fn cpu_time(pid: u32) -> Duration {
     Duration::from_nanos(nanos.sum())
 }
 
-/// Waits until a process has nothing more to do.
+/// Does no thread of a process want the processor: is the state in `/proc/PID/task/*/stat` (proc(5)) not `R`?
+fn is_asleep(pid: u32) -> bool {
+    let threads = fs::read_dir(format!("/proc/{pid}/task"));
+    let threads = threads.expect("the process runs").flatten();
+    let stats = threads.filter_map(|thread| fs::read_to_string(thread.path().join("stat")).ok());
+    stats
+        .filter_map(|stat| Some(stat.rsplit_once(") ")?.1.starts_with('R')))
+        .all(|runs| !runs)
+}
+
+/// Waits until a process has nothing more to do. One that merely gets no processor wants it.
 pub(crate) fn wait_for_rest(pid: u32) {
     let is_idle = || {
-        let before = cpu_time(pid);
+        let (asleep, before) = (is_asleep(pid), cpu_time(pid));
         thread::sleep(PAUSE);
-        cpu_time(pid).saturating_sub(before) < IDLE
+        asleep && is_asleep(pid) && cpu_time(pid).saturating_sub(before) < IDLE
     };
     if !holds_within(REST_LIMIT, is_idle) {
         println!("process {pid} is still busy {REST_LIMIT:?} after the flood");
