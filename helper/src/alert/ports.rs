@@ -27,9 +27,13 @@ impl PortSet {
     pub fn insert(&mut self, port: u16) -> bool {
         match self {
             Self::List(list) => {
-                let Err(at) = list.binary_search(&port) else {
+                // Without a branch for each: most ports come again, and then the processor goes through a whole list faster than it
+                // jumps about in it.
+                let is_known = |known, listed: &u16| known | (*listed == port);
+                if list.iter().fold(false, is_known) {
                     return false;
-                };
+                }
+                let at = list.partition_point(|listed| *listed < port);
                 list.insert(at, port);
                 if list.len() > LISTED {
                     self.spread();

@@ -96,7 +96,7 @@ impl Group {
         let mut records = 0;
         let read_at = clock::now();
         for message in Messages(&self.buffer[..datagram.len]) {
-            let Message::Record(record) = message else {
+            let Message::Record(record) = &message else {
                 continue;
             };
             records += 1;
@@ -105,7 +105,7 @@ impl Group {
                 missing = number.wrapping_sub(self.expected);
                 self.expected = number.wrapping_add(1);
             }
-            take(missing, record.time().unwrap_or(read_at), &record);
+            take(missing, record.time().unwrap_or(read_at), record);
         }
         self.settle_pace(records, now)?;
         Ok(Read::Records {
