@@ -27,7 +27,7 @@ pub const UPDATE_INTERVAL: i64 = Timestamp::SECOND / 2;
 /// Updates that were held back are told together, ten times a second,
 const BEAT: i64 = Timestamp::SECOND / 10;
 /// at most so many at once, those that wait longest first: a hundred attackers at a time must not keep everybody busy with news.
-const UPDATES_A_BEAT: usize = 10;
+const UPDATES_A_BEAT: usize = 4;
 /// At most so many incidents are open; one more closes the one that matters least.
 pub const MAX_OPEN: usize = 256;
 /// At most so many closed incidents are remembered, so that they can begin again.
