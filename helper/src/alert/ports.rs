@@ -29,6 +29,7 @@ impl PortSet {
             Self::List(list) => {
                 // Without a branch for each: most ports come again, and then the processor goes through a whole list faster than it
                 // jumps about in it.
+                #[expect(clippy::needless_bitwise_bool, reason = "a lazy one is a branch")]
                 let is_known = |known, listed: &u16| known | (*listed == port);
                 if list.iter().fold(false, is_known) {
                     return false;
