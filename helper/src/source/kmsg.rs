@@ -71,13 +71,53 @@ impl Kmsg {
     /// Opens the log and makes so much room for a record.
     fn with_room(room: usize, health: Arc<Health>) -> Result<Self, Trouble> {
         let file = File::open().map_err(|error| refusal(&error))?;
-        Ok(Self {
+        let mut kmsg = Self {
             file,
             buffer: vec![0; room],
             expected: None,
             clock: WallClock::default(),
             health,
-        })
+        };
+        kmsg.skip()?;
+        Ok(kmsg)
+    }
+
+    /// Passes over what was written before. Only the newest record tells which number comes next, and without it nobody would
+    /// know how many were overwritten before the first one was read.
+    fn skip(&mut self) -> Result<(), Trouble> {
+        loop {
+            match self.record()? {
+                Some(0) => {}
+                Some(len) => {
+                    if let Some(record) = parse(&self.buffer[..len]) {
+                        self.expected = Some(record.sequence.saturating_add(1));
+                    }
+                }
+                None => return Ok(()),
+            }
+        }
+    }
+
+    /// Reads a record; `None` when there is none, and no bytes where it was overwritten or had no room.
+    fn record(&mut self) -> Result<Option<usize>, Trouble> {
+        match self.file.try_receive(&mut self.buffer) {
+            Ok(0) => Err(Trouble::new("The kernel's log ended.", "")),
+            Ok(len) => Ok(Some(len)),
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Ok(None),
+            // Records were overwritten: the gap in their numbers will tell how many.
+            Err(error) if error.raw_os_error() == Some(libc::EPIPE) => Ok(Some(0)),
+            // The kernel leaves a record out for which there is no room (`devkmsg_read`, kernel/printk/printk.c); the gap
+            // tells of it, and the next one of its length finds room.
+            Err(error)
+                if error.raw_os_error() == Some(libc::EINVAL)
+                    && self.buffer.len() < LARGEST_BUFFER =>
+            {
+                self.buffer.resize(self.buffer.len() * 2, 0);
+                Ok(Some(0))
+            }
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(Some(0)),
+            Err(error) => Err(refusal(&error)),
+        }
     }
 
     /// Takes in one record.
@@ -107,25 +147,13 @@ impl Source for Kmsg {
     fn drain<S: Sink>(&mut self, sink: &mut S) -> Result<(), Trouble> {
         let now = clock::now();
         for _ in 0..RECORDS_A_TURN {
-            match self.file.try_receive(&mut self.buffer) {
-                Ok(0) => return Err(Trouble::new("The kernel's log ended.", "")),
-                Ok(len) => self.take(len, now, sink),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            match self.record()? {
+                Some(0) => {}
+                Some(len) => self.take(len, now, sink),
+                None => {
                     self.clock.caught_up();
                     break;
                 }
-                // Records were overwritten: the gap in their numbers will tell how many.
-                Err(error) if error.raw_os_error() == Some(libc::EPIPE) => {}
-                // The kernel leaves a record out for which there is no room (`devkmsg_read`, kernel/printk/printk.c); the gap
-                // tells of it, and the next one of its length finds room.
-                Err(error)
-                    if error.raw_os_error() == Some(libc::EINVAL)
-                        && self.buffer.len() < LARGEST_BUFFER =>
-                {
-                    self.buffer.resize(self.buffer.len() * 2, 0);
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(refusal(&error)),
             }
         }
         Ok(())
@@ -275,12 +303,14 @@ mod tests {
             return;
         };
         let mut kmsg = Kmsg::with_room(16, Arc::new(Health::new("kmsg"))).unwrap();
-        // 16 bytes, 32, 64: three are left out at most.
+        // 16 bytes, 32, 64: three are left out at most. Older records made no room for those, as they are no longer there.
+        kmsg.buffer.truncate(16);
+        let before = kmsg.expected;
         for number in 1..=4 {
             log.write_all(format!("wallwatch test: record {number}\n").as_bytes())
                 .unwrap();
         }
-        while kmsg.expected.is_none() {
+        while kmsg.expected == before {
             kmsg.ready().await.unwrap();
             kmsg.drain(&mut Nobody).unwrap();
         }

@@ -3,7 +3,7 @@
 
 use std::{
     fs::{File, OpenOptions},
-    io::{self, Read as _, Seek as _, SeekFrom},
+    io::{self, Read as _},
     os::unix::fs::OpenOptionsExt as _,
     path::Path,
 };
@@ -13,20 +13,19 @@ use tokio::io::{Interest, unix::AsyncFd};
 /// Where the kernel offers its log.
 pub const PATH: &str = "/dev/kmsg";
 
-/// The log, read from its end on: each open has a position of its own, so no other reader is disturbed.
+/// The log: each open has a position of its own, so no other reader is disturbed.
 #[derive(Debug)]
 pub struct Kmsg {
     fd: AsyncFd<File>,
 }
 
 impl Kmsg {
-    /// Opens the log at its end. Needs `CAP_SYSLOG` where `kernel.dmesg_restrict` is 1.
+    /// Opens the log at its oldest record. Needs `CAP_SYSLOG` where `kernel.dmesg_restrict` is 1.
     pub fn open() -> io::Result<Self> {
-        let mut file = OpenOptions::new()
+        let file = OpenOptions::new()
             .read(true)
             .custom_flags(libc::O_NONBLOCK)
             .open(Path::new(PATH))?;
-        file.seek(SeekFrom::End(0))?;
         // SAFETY: a File is the descriptor's only owner, gives the same number for ever and closes it when it is dropped.
         let fd = unsafe { AsyncFd::register_with_interest(file, Interest::READABLE) }?;
         Ok(Self { fd })

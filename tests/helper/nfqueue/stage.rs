@@ -124,18 +124,25 @@ impl Stage {
             .is_empty()
     }
 
-    /// Waits until every packet is an event, or known to be lost; returns both.
+    /// How many packets became events, and how many are known to be lost.
+    fn told(&self) -> (u64, u64) {
+        let health = self.health();
+        (health.events, health.lost)
+    }
+
+    /// Is every packet an event, or known to be lost?
+    pub(crate) fn is_told(&self) -> bool {
+        let (events, lost) = self.told();
+        events + lost >= self.counted().0
+    }
+
+    /// Waits until [`Self::is_told`]; returns the events and the losses.
     #[track_caller]
     pub(crate) fn wait_for_all(&self) -> (u64, u64) {
-        let told = || {
-            let health = self.health();
-            (health.events, health.lost)
-        };
         wait_until("every packet is told or known to be lost", LIMIT, || {
-            let (events, lost) = told();
-            events + lost >= self.counted().0
+            self.is_told()
         });
-        told()
+        self.told()
     }
 }
 

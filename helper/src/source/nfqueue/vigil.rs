@@ -9,6 +9,8 @@ const TICK: Duration = Duration::from_millis(200);
 /// A reader that has not moved for so long, while packets waited, stands still. Because of [`TICK`] it is known 200 ms too early or
 /// too late.
 const PATIENCE: Duration = Duration::from_millis(500);
+/// Looks that lie so far apart tell that the watchdog itself was kept from looking, and then the reader may have been too.
+const KEPT: Duration = PATIENCE;
 /// So many readers may end within [`TRIES_IN`] before it is given up: then packets pass unseen.
 const TRIES: u32 = 5;
 /// See [`TRIES`].
@@ -20,12 +22,18 @@ pub(super) struct Vigil {
     beat: u64,
     /// When it was last seen to move, or to have nothing to do.
     well: Instant,
+    /// When it was looked at last.
+    looked: Instant,
 }
 
 impl Vigil {
     /// Begins with a reader that has not moved yet.
     pub(super) const fn new(beat: u64, now: Instant) -> Self {
-        Self { beat, well: now }
+        Self {
+            beat,
+            well: now,
+            looked: now,
+        }
     }
 
     /// When the reader is to be looked at again, from now on.
@@ -37,7 +45,9 @@ impl Vigil {
 
     /// A look at the reader: its beat, and whether there is something it should do. Tells whether it stands still.
     pub(super) fn stands_still(&mut self, beat: u64, wanted: bool, now: Instant) -> bool {
-        if !wanted || beat != self.beat {
+        let kept = now.saturating_duration_since(self.looked) >= KEPT;
+        self.looked = now;
+        if !wanted || beat != self.beat || kept {
             (self.beat, self.well) = (beat, now);
         }
         now.saturating_duration_since(self.well) >= PATIENCE
@@ -80,12 +90,14 @@ mod tests {
             (200, 0, true, false),
             (400, 2, true, false), // it moved
             (600, 2, false, false),
-            (2000, 2, false, false), // nothing waits: it may sleep for ever
-            (2200, 2, true, false),
-            (2400, 3, true, false), // it works
-            (2600, 3, true, false),
-            (2800, 3, true, false),
-            (2900, 3, true, true),
+            (800, 2, false, false),
+            (1000, 2, false, false), // nothing waits: it may sleep for ever
+            (1200, 2, true, false),
+            (3000, 2, true, false), // the watchdog was stopped: was the reader too?
+            (3200, 3, true, false), // it was
+            (3400, 3, true, false), // it works
+            (3600, 3, true, false),
+            (3700, 3, true, true),
         ] {
             assert_eq!(
                 vigil.stands_still(beat, wanted, at(millis)),
