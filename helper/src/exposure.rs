@@ -60,6 +60,12 @@ impl Exposure {
         Self { listeners, own }
     }
 
+    /// Was anything told of this machine?
+    #[must_use]
+    pub const fn is_known(&self) -> bool {
+        !(self.listeners.is_empty() && self.own.is_empty())
+    }
+
     /// What takes packets of this protocol to this address and port, where they come by this interface (empty: not known).
     /// Who is bound to the very address goes before who takes all.
     #[must_use]

@@ -2,11 +2,14 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use wallwatch_dbus::Verdict;
+use wallwatch_dbus::{Family, Kind, Verdict};
 
 use crate::{
     alert::{Change, Incidents},
-    detect::{self, Class, Probe, Scan, Trace, classify, classify_flow},
+    detect::{
+        self, Class, Crowd, Crowds, Flood, Floods, Nature, Opening, Probe, Scan, Trace, Tries,
+        classify, classify_flow,
+    },
     event::{Event, Feed, Interface, Prefix, Timestamp},
     exposure::Exposure,
     flow::{Flow, FlowRing, Stage},
@@ -14,12 +17,28 @@ use crate::{
     packet::{IpOptions, Packet, Protocol, Tcp, TcpFlags, Transport},
 };
 
+/// The families of those who look for something.
+const SCANS: [Family; 6] = [
+    Family::TcpProbe,
+    Family::TcpStealth,
+    Family::Udp,
+    Family::Sctp,
+    Family::IpProtocol,
+    Family::Icmp,
+];
+
 /// Takes events and times, gives changes of incidents.
 #[derive(Debug)]
 pub struct Watcher {
     neighbourhood: Neighbourhood,
     flows: FlowRing,
+    config: detect::Config,
     scan: Scan,
+    floods: Floods,
+    tries: Tries,
+    crowds: Crowds,
+    /// The number of the one incident that distributed scans are.
+    distributed: u64,
     incidents: Incidents,
 }
 
@@ -28,10 +47,16 @@ impl Watcher {
     #[must_use]
     pub fn new(config: detect::Config, neighbourhood: Neighbourhood, next_seq: u64) -> Self {
         // The number of the first change is the time of the start to the microsecond, which no stranger knows.
+        let scan = Scan::new(config, next_seq);
         Self {
             neighbourhood,
             flows: FlowRing::new(next_seq),
-            scan: Scan::new(config, next_seq),
+            config,
+            distributed: scan.group_tag(Kind::DistributedScan),
+            scan,
+            floods: Floods::new(next_seq),
+            tries: Tries::new(next_seq),
+            crowds: Crowds::new(next_seq),
             incidents: Incidents::new(config, next_seq),
         }
     }
@@ -50,11 +75,31 @@ impl Watcher {
     /// may belong to an attack.
     pub fn observe(&mut self, event: &Event, changes: &mut Vec<Change>) -> bool {
         self.tick_before(event.time, changes);
-        let Class::Probe(probe) = classify(event, &self.neighbourhood, &self.flows) else {
+        let class = classify(event, &self.neighbourhood, &self.flows);
+        let trace = Trace::from(event);
+        if let Some(flood) = self.floods.observe(&event.packet, &trace, &class) {
+            self.flood(&trace, &flood, changes);
+            return true;
+        }
+        let Class::Probe(probe) = class else {
             return false;
         };
-        self.weigh(&Trace::from(event), &probe, changes);
+        self.weigh(&trace, &probe, changes);
         true
+    }
+
+    /// Takes in a packet of a flood: whoever sent it takes no place of those who are watched.
+    fn flood(&mut self, trace: &Trace, flood: &Flood, changes: &mut Vec<Change>) {
+        let probe = Probe {
+            kind: flood.kind,
+            weight: 1.0,
+            nature: Nature::Plain,
+            tool: None,
+            unit: trace.dport.map_or(0, u32::from),
+        };
+        let tag = self.scan.group_tag(flood.kind);
+        self.incidents
+            .observe_flood(tag, trace, &probe, flood, changes);
     }
 
     /// Puts right what was told of this packet, which is what the event says now.
@@ -92,11 +137,109 @@ impl Watcher {
 
     fn weigh(&mut self, trace: &Trace, probe: &Probe, changes: &mut Vec<Change>) {
         let tag = self.scan.tag(trace, probe);
-        // Who attacks already is detected: his packets belong to the incident.
-        if !self.incidents.grow(tag, trace, probe, changes) {
-            let sighting = self.scan.observe(tag, trace, probe, &self.neighbourhood);
+        if trace.opening != Opening::None && trace.verdict == Verdict::Passed {
+            let families = SCANS
+                .into_iter()
+                .filter(|family| *family != probe.kind.family());
+            let scan = &self.scan;
             self.incidents
-                .observe(tag, trace, probe, &sighting, changes);
+                .connect(families.map(|family| scan.tag_of(trace.src, family)), trace);
+        }
+        // Who attacks already is detected: his packets belong to the incident.
+        let is_known = self.incidents.grow(tag, trace, probe, changes);
+        let is_new = !is_known && self.look(tag, trace, probe, changes);
+        let may_be_try = trace.opening != Opening::None && probe.nature != Nature::ReplyLike;
+        if may_be_try && (!is_known && !is_new || detect::is_log_in(trace)) {
+            self.try_port(trace, probe, changes);
+        }
+    }
+
+    /// Looks at a probe of somebody who is no attacker yet; tells whether he asked for this for the first time.
+    fn look(&mut self, tag: u64, trace: &Trace, probe: &Probe, changes: &mut Vec<Change>) -> bool {
+        let Self {
+            neighbourhood,
+            config,
+            scan,
+            crowds,
+            distributed,
+            incidents,
+            ..
+        } = self;
+        let distributed = *distributed;
+        let sighting = scan.observe(tag, trace, probe, neighbourhood);
+        let is_new = sighting.is_new;
+        if !is_new || probe.nature == Nature::ReplyLike {
+            incidents.observe(tag, trace, probe, &sighting, changes);
+            return is_new;
+        }
+        let crowd = crowds.observe(tag, trace);
+        let of_crowd = Probe {
+            kind: Kind::DistributedScan,
+            ..*probe
+        };
+        match crowd {
+            Some(Crowd::Distributed(gathering)) => {
+                if !incidents.is_open(distributed) {
+                    incidents.observe_crowd(distributed, trace, &of_crowd, &gathering, changes);
+                    return is_new;
+                }
+            }
+            Some(Crowd::Rotating(tag, gathering)) if !incidents.is_open(tag) => {
+                incidents.observe_crowd(tag, trace, probe, &gathering, changes);
+                return is_new;
+            }
+            _ => {}
+        }
+        // Whoever takes part in what a crowd does stays a part of it, until he does much more than his part.
+        let part = sighting
+            .track
+            .is_none_or(|track| track.units < config.medium_ports);
+        let site = crowds.rotating_tag(trace.src);
+        if part && site.is_some_and(|site| incidents.grow(site, trace, probe, changes)) {
+            return is_new;
+        }
+        if part && trace.dport.is_some() && incidents.grow(distributed, trace, &of_crowd, changes) {
+            return is_new;
+        }
+        if sighting.alarm {
+            let decoys = crowds.decoys(tag, trace.time);
+            if !decoys.is_empty() {
+                incidents.observe_decoys(tag, trace, probe, &sighting, &decoys, changes);
+                return is_new;
+            }
+        }
+        incidents.observe(tag, trace, probe, &sighting, changes);
+        is_new
+    }
+
+    /// Takes in the opening of a port by somebody who may have opened it before.
+    fn try_port(&mut self, trace: &Trace, probe: &Probe, changes: &mut Vec<Change>) {
+        let near = self.neighbourhood.is_near(trace.src);
+        let tag = self.scan.tag_of(trace.src, Family::BruteForce);
+        let as_kind = |kind| Probe {
+            kind,
+            tool: None,
+            ..*probe
+        };
+        if detect::is_log_in(trace)
+            && self
+                .incidents
+                .grow(tag, trace, &as_kind(Kind::BruteForce), changes)
+        {
+            return;
+        }
+        let Some(trying) = self.tries.observe(tag, trace, probe, near) else {
+            return;
+        };
+        let tag = match trying.kind {
+            Kind::BruteForce => tag,
+            // Should it become a flood, it is the same attack.
+            kind => self.scan.group_tag(kind),
+        };
+        let probe = as_kind(trying.kind);
+        if !self.incidents.grow(tag, trace, &probe, changes) {
+            self.incidents
+                .observe_tries(tag, trace, &probe, &trying, changes);
         }
     }
 

@@ -5,9 +5,12 @@ use std::net::IpAddr;
 use arrayvec::ArrayVec;
 use wallwatch_dbus::{Alert, Family, Kind, MAX_LISTED_SOURCES, Severity, Verdict};
 
-use super::ports::PortSet;
+use super::{ports::PortSet, senders::Senders};
 use crate::{
-    detect::{Config, Fates, Nature, Probe, Sighting, Tally, Tool, Trace, Track, tally},
+    detect::{
+        Config, Decoy, Fates, Flood, Gathering, Nature, Probe, Sighting, Tally, Tool, Trace, Track,
+        Trying, tally,
+    },
     event::{Feed, Interface, Timestamp},
     exposure::Exposure,
     packet::Protocol,
@@ -25,6 +28,8 @@ const SWEEP_TARGETS: usize = 3;
 const ROTATING_SOURCES: usize = 3;
 /// From so many packets out of one service's port on, the port was chosen to slip through a firewall.
 const SOURCE_PORT_PACKETS: u64 = 5;
+/// From so many packets on a flood is one, and not a burst that looks like its beginning.
+const FLOOD_PACKETS: u64 = 100;
 /// An incident is over after so long a silence at least: 15 minutes.
 const MIN_HOLD: i64 = 15 * 60 * Timestamp::SECOND;
 /// And after so many times the mean gap between its packets,
@@ -73,12 +78,16 @@ pub(super) struct Incident {
     tally: Tally,
     /// The kind of the alarm, where nothing but late answers came.
     alarm: Kind,
-    traits: ArrayVec<&'static str, 4>,
+    traits: ArrayVec<&'static str, 8>,
     /// The one source port of all packets, and how many there were.
     sport: Option<u16>,
     sport_packets: u64,
     feed: Feed,
     trusted: bool,
+    /// Counts the sources, where they are too many to be listed.
+    senders: Option<Senders>,
+    /// Did the attacker get a connection?
+    connected: bool,
 }
 
 impl Incident {
@@ -94,9 +103,7 @@ impl Incident {
         if let Some(track) = sighting.track {
             incident.take_track(track);
         }
-        if sighting.slow {
-            incident.traits.push("slow");
-        }
+        incident.bear("slow", sighting.slow);
         let (packets, fates) = (incident.packets, incident.fates);
         let tally = incident.tally.clone();
         incident.add(trace, probe, config);
@@ -139,7 +146,102 @@ impl Incident {
             sport_packets: 0,
             feed: trace.feed,
             trusted: true,
+            senders: None,
+            connected: false,
         }
+    }
+
+    /// An incident of a flood that this packet belongs to.
+    pub(super) fn of_flood(
+        id: u64,
+        trace: &Trace,
+        probe: &Probe,
+        flood: &Flood,
+        config: &Config,
+    ) -> Self {
+        let mut incident = Self::empty(id, probe.kind, trace);
+        incident.first_seen = flood.since;
+        incident.open_since = flood.since;
+        incident.packets = flood.packets.saturating_sub(1);
+        if flood.many {
+            incident.senders = Some(Senders::new());
+        }
+        incident.bear("spoofable", flood.many || probe.kind != Kind::SynFlood);
+        incident.begin(trace, probe, config);
+        incident
+    }
+
+    /// An incident of one who opened a port too often.
+    pub(super) fn of_tries(
+        id: u64,
+        trace: &Trace,
+        probe: &Probe,
+        trying: &Trying,
+        config: &Config,
+    ) -> Self {
+        let mut incident = Self::empty(id, probe.kind, trace);
+        incident.first_seen = trying.since;
+        incident.open_since = trying.since;
+        incident.packets = u64::from(trying.tries).saturating_sub(1);
+        incident.bear("slow", trying.slow);
+        incident.begin(trace, probe, config);
+        incident
+    }
+
+    /// An incident of a crowd, whose latest probe is this.
+    pub(super) fn of_crowd(
+        id: u64,
+        trace: &Trace,
+        probe: &Probe,
+        crowd: &Gathering,
+        config: &Config,
+    ) -> Self {
+        let mut incident = Self::empty(id, probe.kind, trace);
+        incident.first_seen = crowd.since;
+        incident.open_since = crowd.since;
+        incident.packets = crowd.packets.saturating_sub(1);
+        let mut senders = Senders::new();
+        for src in &crowd.sources {
+            senders.note(*src);
+            remember(&mut incident.sources, *src, MAX_LISTED_SOURCES);
+        }
+        incident.senders = Some(senders);
+        for port in &crowd.ports {
+            incident.ports.insert(*port);
+        }
+        incident.begin(trace, probe, config);
+        incident
+    }
+
+    /// Takes in the packet that it was raised for.
+    fn begin(&mut self, trace: &Trace, probe: &Probe, config: &Config) {
+        self.add(trace, probe, config);
+        self.packets_to_alert = self.packets;
+        self.rise(config);
+    }
+
+    /// Those who send the same probes: one of them scans, and nobody knows who.
+    pub(super) fn take_decoys(&mut self, decoys: &[Decoy]) {
+        for decoy in decoys {
+            remember(&mut self.sources, decoy.src, MAX_LISTED_SOURCES);
+            self.packets += decoy.packets;
+        }
+        self.packets_to_alert = self.packets;
+        self.bear("decoy", !decoys.is_empty());
+    }
+
+    /// The attacker got a connection. There is nothing worse.
+    pub(super) fn connect(&mut self) {
+        self.connected = true;
+        self.severity = Severity::Critical;
+    }
+
+    /// May its sources have done what its kind needs a look at each port for?
+    pub(super) fn is_scan(&self) -> bool {
+        !matches!(
+            self.family,
+            Family::Flood | Family::BruteForce | Family::Lan | Family::Other
+        )
     }
 
     /// The incident that a test alert shows: three ports, probed from an address that documentation is written with.
@@ -186,6 +288,9 @@ impl Incident {
         let ends = Some((trace.src, trace.dst));
         if self.latest != ends {
             remember(&mut self.sources, trace.src, MAX_LISTED_SOURCES);
+            if let Some(senders) = &mut self.senders {
+                senders.note(trace.src);
+            }
         }
         // A late answer of somebody who also attacks is counted, but tells nothing of the attack.
         if probe.nature == Nature::ReplyLike && !self.tally.is_empty() {
@@ -244,7 +349,18 @@ impl Incident {
             return;
         }
         let breadth = self.ports.len().max(self.asked.len());
-        let severity = if breadth >= config.high_ports {
+        let severity = if self.family == Family::Flood || self.alarm == Kind::Land {
+            if self.packets >= FLOOD_PACKETS {
+                Severity::High
+            } else {
+                Severity::Medium
+            }
+        } else if matches!(
+            self.alarm,
+            Kind::BruteForce | Kind::Worm | Kind::DistributedScan
+        ) {
+            Severity::Medium
+        } else if breadth >= config.high_ports {
             Severity::High
         } else if breadth >= config.medium_ports || self.is_fingerprinted() {
             Severity::Medium
@@ -285,8 +401,10 @@ impl Incident {
             .tally
             .iter()
             .filter(move |(kind, weight)| *kind != main.0 && *weight >= SECOND_KIND_WEIGHT);
-        let sweep = self.family == Family::TcpProbe
-            && self.ports.len() == 1
+        let sweep = matches!(
+            main.0,
+            Kind::TcpSynScan | Kind::TcpConnectScan | Kind::UdpScan
+        ) && self.ports.len() == 1
             && self.targets.len() >= SWEEP_TARGETS;
         (
             if sweep { Kind::HostSweep } else { main.0 },
@@ -300,7 +418,15 @@ impl Incident {
             self.sport.is_some_and(|port| port < 1024) && self.sport_packets >= SOURCE_PORT_PACKETS;
         let computed = [
             (source_port && self.ports.len() > 2, "source-port"),
-            (self.sources.len() >= ROTATING_SOURCES, "rotating-source"),
+            (
+                self.is_scan()
+                    && self.alarm != Kind::DistributedScan
+                    && self.sources.len() >= ROTATING_SOURCES
+                    && self.sources.iter().all(IpAddr::is_ipv6)
+                    && !self.traits.contains(&"decoy"),
+                "rotating-source",
+            ),
+            (self.connected, "connected"),
         ];
         let computed = computed
             .iter()
@@ -346,6 +472,17 @@ impl Incident {
         exposed
     }
 
+    /// How many sources there are; about, where not all of them are listed.
+    fn source_count(&self) -> u64 {
+        let listed = u64::try_from(self.sources.len()).unwrap_or(u64::MAX);
+        match &self.senders {
+            Some(senders) if self.sources.len() >= MAX_LISTED_SOURCES => {
+                senders.count().max(listed)
+            }
+            _ => listed,
+        }
+    }
+
     /// The incident in its present state, on a machine where this listens.
     pub(super) fn alert(&self, seq: u64, exposure: &Exposure) -> Alert {
         let (kind, others) = self.kinds();
@@ -359,7 +496,7 @@ impl Incident {
             kind: kind.to_string(),
             severity: self.severity.level(),
             sources: self.sources.iter().map(IpAddr::to_string).collect(),
-            source_count: u64::try_from(self.sources.len()).unwrap_or(u64::MAX),
+            source_count: self.source_count(),
             targets: self.targets.iter().map(IpAddr::to_string).collect(),
             ports: self.ports.text(),
             port_count: self.ports.len().into(),

@@ -6,6 +6,7 @@
 
 mod incident;
 mod ports;
+mod senders;
 
 use std::{
     collections::HashMap,
@@ -17,7 +18,10 @@ use wallwatch_dbus::{Alert, Verdict};
 use self::incident::{Incident, MAX_HOLD, Stage};
 pub use self::ports::{MAX_PORTS_TEXT, PortSet};
 use crate::{
-    detect::{Config, Nature, Probe, Sighting, Trace},
+    detect::{
+        Config, Decoy, Flood, Gathering, MAX_DECOYS, Nature, Opening, Probe, Sighting, Trace,
+        Trying,
+    },
     event::Timestamp,
     exposure::Exposure,
 };
@@ -36,6 +40,8 @@ pub const MAX_REMEMBERED: usize = 256;
 pub const REOPEN_WITHIN: i64 = 24 * 3600 * Timestamp::SECOND;
 /// At most so many test alerts are open, so that whoever may ask for them cannot push real incidents out.
 pub const MAX_TESTS: usize = 8;
+/// At most so many decoys are known, of all incidents.
+const MAX_OTHERS: usize = 64 * MAX_DECOYS;
 /// A test alert is over after a minute.
 const TEST_HOLD: i64 = 60 * Timestamp::SECOND;
 
@@ -124,6 +130,8 @@ pub struct Incidents {
     config: Config,
     open: Table<Open>,
     remembered: Table<Incident>,
+    /// Others whose packets belong to an incident: the decoys of a scan.
+    others: Table<Key>,
     exposure: Exposure,
     next_seq: u64,
     next_id: u64,
@@ -139,6 +147,7 @@ impl Incidents {
             config,
             open: Table::default(),
             remembered: Table::default(),
+            others: Table::default(),
             exposure: Exposure::default(),
             next_seq,
             next_id: next_seq,
@@ -187,10 +196,14 @@ impl Incidents {
         probe: &Probe,
         changes: &mut Vec<Change>,
     ) -> bool {
-        let Some(open) = self.open.get_mut(&tag) else {
+        let key = self.key_of(tag);
+        let Some(open) = self.open.get_mut(&key) else {
             return false;
         };
         open.incident.add(trace, probe, &self.config);
+        if open.incident.is_scan() && is_connection(trace, &self.exposure) {
+            open.incident.connect();
+        }
         let since_told = trace.time.since(open.told_at);
         if since_told >= 0 && open.untold {
             // It is told at a beat.
@@ -207,6 +220,103 @@ impl Incidents {
             )));
         }
         true
+    }
+
+    /// What the incident is found by that packets of this tag belong to.
+    fn key_of(&self, tag: u64) -> Key {
+        if self.others.is_empty() {
+            return tag;
+        }
+        self.others.get(&tag).copied().unwrap_or(tag)
+    }
+
+    /// Is there an open incident of this tag?
+    #[must_use]
+    pub fn is_open(&self, tag: u64) -> bool {
+        self.open.contains_key(&self.key_of(tag))
+    }
+
+    /// A source of open incidents with these tags was let in: is the connection one of an attacker?
+    pub fn connect(&mut self, tags: impl Iterator<Item = u64>, trace: &Trace) {
+        if self.open.is_empty() || !is_connection(trace, &self.exposure) {
+            return;
+        }
+        for tag in tags {
+            let key = self.key_of(tag);
+            let Some(open) = self.open.get_mut(&key) else {
+                continue;
+            };
+            if open.incident.is_scan() {
+                open.incident.connect();
+                open.untold = true;
+                self.due = Some(earlier(self.due, open.due()));
+            }
+        }
+    }
+
+    /// Takes in a packet of a flood.
+    pub fn observe_flood(
+        &mut self,
+        tag: u64,
+        trace: &Trace,
+        probe: &Probe,
+        flood: &Flood,
+        changes: &mut Vec<Change>,
+    ) {
+        if !self.grow(tag, trace, probe, changes) && !self.reopen(tag, trace, probe, changes) {
+            let incident = Incident::of_flood(self.next_id, trace, probe, flood, &self.config);
+            self.raise(tag, incident, trace.time, changes);
+        }
+    }
+
+    /// Takes in an opening by one who opened a port too often.
+    pub fn observe_tries(
+        &mut self,
+        tag: u64,
+        trace: &Trace,
+        probe: &Probe,
+        trying: &Trying,
+        changes: &mut Vec<Change>,
+    ) {
+        if !self.reopen(tag, trace, probe, changes) {
+            let incident = Incident::of_tries(self.next_id, trace, probe, trying, &self.config);
+            self.raise(tag, incident, trace.time, changes);
+        }
+    }
+
+    /// Takes in the probe that completes a crowd.
+    pub fn observe_crowd(
+        &mut self,
+        tag: u64,
+        trace: &Trace,
+        probe: &Probe,
+        crowd: &Gathering,
+        changes: &mut Vec<Change>,
+    ) {
+        if !self.reopen(tag, trace, probe, changes) {
+            let incident = Incident::of_crowd(self.next_id, trace, probe, crowd, &self.config);
+            self.raise(tag, incident, trace.time, changes);
+        }
+    }
+
+    /// Takes in the probe that raises the alarm about a scanner who hides among decoys, who are one incident with him.
+    pub fn observe_decoys(
+        &mut self,
+        tag: u64,
+        trace: &Trace,
+        probe: &Probe,
+        sighting: &Sighting<'_>,
+        decoys: &[Decoy],
+        changes: &mut Vec<Change>,
+    ) {
+        for decoy in decoys {
+            if self.others.len() < MAX_OTHERS {
+                self.others.insert(decoy.tag, tag);
+            }
+        }
+        let mut incident = Incident::new(self.next_id, trace, probe, sighting, &self.config);
+        incident.take_decoys(decoys);
+        self.raise(tag, incident, trace.time, changes);
     }
 
     /// Takes in what detection thinks of a packet that belongs to no open incident.
@@ -234,6 +344,7 @@ impl Incidents {
         probe: &Probe,
         changes: &mut Vec<Change>,
     ) -> bool {
+        let key = self.key_of(key);
         let known = self.remembered.remove(&key);
         let Some(mut incident) =
             known.filter(|old| trace.time.since(old.last_seen) < REOPEN_WITHIN)
@@ -253,7 +364,8 @@ impl Incidents {
 
     /// Puts right what was told of a probe of an open incident; false where there is none. Clients are told with the next update.
     pub fn put_right(&mut self, tag: u64, probe: &Probe, told: Verdict, is: Verdict) -> bool {
-        let Some(open) = self.open.get_mut(&tag) else {
+        let key = self.key_of(tag);
+        let Some(open) = self.open.get_mut(&key) else {
             return false;
         };
         if open.incident.put_right(probe, told, is) && !open.untold {
@@ -367,10 +479,26 @@ impl Incidents {
                 .iter()
                 .min_by_key(|(_, old)| (old.last_seen, old.id))
                 .map(|(key, _)| *key);
-            oldest.map(|key| self.remembered.remove(&key));
+            if let Some(oldest) = oldest {
+                self.remembered.remove(&oldest);
+                self.others.retain(|_, key| *key != oldest);
+            }
         }
         self.remembered.insert(key, incident);
     }
+}
+
+/// Did this packet open a connection of this machine's: let in by every rule, made by a stack, to where something listens, as far as that
+/// is known?
+fn is_connection(trace: &Trace, exposure: &Exposure) -> bool {
+    trace.verdict == Verdict::Passed
+        && trace.opening == Opening::Stack
+        && trace.dport.is_some_and(|port| {
+            !exposure.is_known()
+                || exposure
+                    .listener(trace.protocol, trace.dst, port, &trace.interface)
+                    .is_some()
+        })
 }
 
 /// Has a deadline come? One further away than any can be was set before the clock went back, and has come too.

@@ -133,9 +133,24 @@ pub fn classify(event: &Event, neighbourhood: &Neighbourhood, flows: &FlowRing) 
                 _ => Probe { tool, ..probe },
             };
             let near = neighbourhood.is_near(packet.src);
+            let probe = if tool == Some(Tool::Mirai) {
+                worm(probe, packet)
+            } else {
+                probe
+            };
             Class::Probe(weighed(probe, packet.dport(), near, event.verdict))
         }
         Err(harmless) => Class::Harmless(harmless),
+    }
+}
+
+/// A worm's probe: it asks for the same two ports again and again, so each is one of its own.
+fn worm(probe: Probe, packet: &Packet) -> Probe {
+    Probe {
+        kind: Kind::Worm,
+        nature: Nature::Impossible,
+        unit: packet.sport().map_or(probe.unit, u32::from),
+        ..probe
     }
 }
 

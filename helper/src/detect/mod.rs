@@ -7,8 +7,10 @@
 
 mod class;
 mod config;
+mod crowd;
 mod fates;
 mod fingerprint;
+mod flood;
 mod flow;
 mod forged;
 mod icmp;
@@ -19,6 +21,7 @@ mod tcp;
 mod tool;
 mod trace;
 mod track;
+mod tries;
 mod udp;
 
 pub(crate) use class::is_neighbour_port;
@@ -27,14 +30,19 @@ pub use config::{
     Config, DEFAULT_FAST_HALF_LIFE, DEFAULT_HIGH_PORTS, DEFAULT_MEDIUM_PORTS,
     DEFAULT_SLOW_HALF_LIFE, DEFAULT_THRESHOLD,
 };
+pub(crate) use crowd::MAX_DECOYS;
+pub use crowd::{Crowd, Crowds, Decoy, Gathering};
 pub use fates::Fates;
+pub use flood::{Flood, Floods};
 pub use flow::classify_flow;
 pub use origin::Origin;
 pub(crate) use origin::{address_halves, folded};
 pub use scan::{Scan, Sighting};
 pub(crate) use sets::Sets;
 pub use tool::Tool;
-pub use trace::Trace;
+pub use trace::{Opening, Trace};
 pub(crate) use track::tally;
 pub use track::{MAX_FIRST_PORTS, Tally, Track};
+pub(crate) use tries::is_log_in;
+pub use tries::{Tries, Trying};
 pub(crate) use udp::is_peer_port;

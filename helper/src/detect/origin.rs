@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use wallwatch_dbus::Family;
+use wallwatch_dbus::{Family, Kind};
 
 /// An attacker as far as an address tells: an IPv4 address, the /64 of an IPv6 address (within which one host changes its
 /// address as it likes), or a whole link-local address, as all neighbours share that prefix.
@@ -19,6 +19,11 @@ impl Origin {
             ))),
             other => Self(other),
         }
+    }
+
+    /// The number of what is nobody's in particular, as a flood from everywhere: one for each kind. Never 0.
+    pub(super) fn shared_tag(kind: Kind, seed: u64) -> u64 {
+        folded(folded(seed, u64::MAX), kind as u64).max(1)
     }
 
     /// A number for tables, which nobody can foresee without the seed. Never 0.

@@ -1,13 +1,15 @@
 //! The scan detector: who asks for more different things than an honest host would?
 
-use wallwatch_dbus::Verdict;
+use std::net::IpAddr;
+
+use wallwatch_dbus::{Family, Kind, Verdict};
 
 use super::{
     Config, Fates, Origin,
     class::{Nature, Probe},
     origin,
     sets::{Place, Sets},
-    trace::Trace,
+    trace::{Opening, Trace},
     track::{Mark, Sample, Track},
 };
 use crate::{event::Timestamp, neighbourhood::Neighbourhood};
@@ -23,6 +25,14 @@ struct Novice {
     probe: Probe,
     sample: Sample,
     last: Timestamp,
+}
+
+/// Where an origin stands.
+enum Promoted {
+    /// Among the tracks.
+    To(Place),
+    /// In probation.
+    No { is_new: bool },
 }
 
 /// The scan detector.
@@ -42,6 +52,8 @@ pub struct Sighting<'a> {
     pub alarm: bool,
     /// Was it only the long memory that saw it?
     pub slow: bool,
+    /// Did the origin ask for this for the first time, as far as is remembered?
+    pub is_new: bool,
     /// What is remembered of the origin; `None` where this is its only unit.
     pub track: Option<&'a Track>,
 }
@@ -64,6 +76,18 @@ impl Scan {
         Origin::of(told.src).tag(probe.kind.family(), self.seed)
     }
 
+    /// The number for another family of the same origin.
+    #[must_use]
+    pub fn tag_of(&self, src: IpAddr, family: Family) -> u64 {
+        Origin::of(src).tag(family, self.seed)
+    }
+
+    /// The number of what is nobody's in particular: one for each kind.
+    #[must_use]
+    pub fn group_tag(&self, kind: Kind) -> u64 {
+        Origin::shared_tag(kind, self.seed)
+    }
+
     /// Takes in one probe of this tag.
     pub fn observe(
         &mut self,
@@ -78,12 +102,26 @@ impl Scan {
             packets: 1,
             port: told.dport,
             target: told.dst,
+            start: (told.opening == Opening::Raw)
+                .then_some(())
+                .and_then(|()| Some((told.sport?, told.seq?))),
             fates: Fates::of(told.verdict),
             trusted: told.trusted,
         };
-        let known = self.tracks.place(tag);
-        let place = known.or_else(|| self.promote(tag, probe, sample));
-        let Some(found) = place.and_then(|place| self.tracks.at(place)) else {
+        let promoted = match self.tracks.place(tag) {
+            Some(place) => Promoted::To(place),
+            None => self.promote(tag, probe, sample),
+        };
+        let found = match promoted {
+            Promoted::To(place) => self.tracks.at(place),
+            Promoted::No { is_new } => {
+                return Sighting {
+                    is_new,
+                    ..Sighting::default()
+                };
+            }
+        };
+        let Some(found) = found else {
             return Sighting::default();
         };
         let new_unit = found.add(probe, &sample, &self.config);
@@ -95,6 +133,7 @@ impl Scan {
         Sighting {
             alarm: mark != Mark::Below,
             slow: mark == Mark::Slow,
+            is_new: new_unit,
             track: Some(found),
         }
     }
@@ -108,8 +147,8 @@ impl Scan {
         }
     }
 
-    /// Moves an origin from probation to the tracks at its second unit; `None` where it stays or is new.
-    fn promote(&mut self, tag: u64, probe: &Probe, sample: Sample) -> Option<Place> {
+    /// Moves an origin from probation to the tracks at its second unit.
+    fn promote(&mut self, tag: u64, probe: &Probe, sample: Sample) -> Promoted {
         let Some(place) = self.probation.place(tag) else {
             let novice = Novice {
                 probe: *probe,
@@ -119,21 +158,25 @@ impl Scan {
             // What looks like an answer gives way first, then what is oldest.
             let worth = |novice: &Novice| (novice.probe.nature != Nature::ReplyLike, novice.last);
             self.probation.insert(tag, novice, worth);
-            return None;
+            return Promoted::No { is_new: true };
         };
-        let novice = self.probation.at(place)?;
+        let Some(novice) = self.probation.at(place) else {
+            return Promoted::No { is_new: false };
+        };
         if novice.sample.mark == sample.mark {
             novice.sample.packets += 1;
             novice.sample.fates = novice.sample.fates.and(sample.fates);
             novice.sample.trusted &= sample.trusted;
             novice.last = novice.last.max(sample.time);
-            return None;
+            return Promoted::No { is_new: false };
         }
-        let novice = self.probation.remove(tag)?;
+        let Some(novice) = self.probation.remove(tag) else {
+            return Promoted::No { is_new: false };
+        };
         let mut track = Track::new(novice.sample.time);
         track.add(&novice.probe, &novice.sample, &self.config);
         let config = self.config;
         let worth = |track: &Track| track.worth(sample.time, &config);
-        Some(self.tracks.insert(tag, track, worth))
+        Promoted::To(self.tracks.insert(tag, track, worth))
     }
 }

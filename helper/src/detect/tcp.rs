@@ -4,6 +4,7 @@ use wallwatch_dbus::Kind;
 
 use super::{
     class::{Harmless, Nature, Probe, REPLY},
+    trace::Opening,
     udp::is_peer_port,
 };
 use crate::{
@@ -67,6 +68,20 @@ fn opening(packet: &Packet, tcp: &Tcp, neighbourhood: &Neighbourhood) -> (Kind, 
         of_stack(tcp.sport, tcp.dport, neighbourhood.is_near(packet.src))
     } else {
         (Kind::TcpSynScan, 1.0, Nature::Plain)
+    }
+}
+
+/// Does the packet open a connection, and did a stack make it?
+pub(super) fn opening_of(packet: &Packet) -> Opening {
+    match packet.tcp() {
+        Some(tcp) if tcp.flags.control() == TcpFlags::SYN => {
+            if is_of_a_stack(packet, tcp) {
+                Opening::Stack
+            } else {
+                Opening::Raw
+            }
+        }
+        _ => Opening::None,
     }
 }
 

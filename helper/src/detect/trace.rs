@@ -4,11 +4,23 @@ use std::net::IpAddr;
 
 use wallwatch_dbus::Verdict;
 
+use super::tcp;
 use crate::{
     event::{Event, Feed, Interface, Timestamp},
-    flow::Flow,
+    flow::{Flow, TcpState},
     packet::Protocol,
 };
+
+/// Does a packet open a TCP connection, and who made it?
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Opening {
+    /// It opens none.
+    None,
+    /// A program that makes its packets itself, as scanners do.
+    Raw,
+    /// An operating system's own stack, for a program that connects.
+    Stack,
+}
 
 /// Who asked for what, when, and what became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +37,10 @@ pub struct Trace {
     pub sport: Option<u16>,
     /// Destination port.
     pub dport: Option<u16>,
+    /// Does it open a connection?
+    pub opening: Opening,
+    /// TCP's sequence number, where it was told.
+    pub seq: Option<u32>,
     /// Was it a fragment?
     pub fragmented: bool,
     /// What the firewall did with it.
@@ -47,6 +63,8 @@ impl From<&Event> for Trace {
             protocol: packet.protocol,
             sport: packet.sport(),
             dport: packet.dport(),
+            opening: tcp::opening_of(packet),
+            seq: packet.tcp().and_then(|tcp| tcp.seq),
             fragmented: packet.fragment.is_some(),
             verdict: event.verdict,
             feed: event.feed,
@@ -67,6 +85,12 @@ impl From<&Flow> for Trace {
             protocol: original.protocol,
             sport: original.sport(),
             dport: original.dport(),
+            opening: if flow.tcp == Some(TcpState::SYN_SENT) {
+                Opening::Stack
+            } else {
+                Opening::None
+            },
+            seq: None,
             fragmented: false,
             verdict: Verdict::Passed,
             feed: Feed::Conntrack,

@@ -24,6 +24,9 @@ const SLOW_GAIN: f32 = 0.8;
 /// A probe of the third and each further address of ours weighs so much more: nobody needs us at all of them.
 const SWEEP_FACTOR: f32 = 2.0;
 
+/// A probe that shares port and sequence number with another weighs so much at least.
+const RAW: f32 = 1.4;
+
 /// How many packets of each kind, as weights: which kind an incident is named by.
 pub type Tally = ArrayVec<(Kind, f32), 8>;
 
@@ -62,6 +65,9 @@ pub struct Track {
     pub ports: ArrayVec<u16, MAX_FIRST_PORTS>,
     /// Our addresses, the first few.
     pub targets: ArrayVec<IpAddr, MAX_FIRST_TARGETS>,
+    /// Did it open several ports from one port under one sequence number, as no stack does?
+    pub raw: bool,
+    start: Option<(u16, u32)>,
     /// Packets that no honest program sends.
     impossible: u32,
     fast: f32,
@@ -94,6 +100,8 @@ impl Track {
             tally: Tally::new(),
             ports: ArrayVec::new(),
             targets: ArrayVec::new(),
+            raw: false,
+            start: None,
             impossible: 0,
             fast: 0.0,
             slow: 0.0,
@@ -124,6 +132,10 @@ impl Track {
         let at = usize::try_from(self.units).unwrap_or(0) % RECENT_UNITS;
         self.recent[at] = sample.mark;
         self.units = self.units.saturating_add(1);
+        if sample.start.is_some() {
+            self.raw |= self.start == sample.start;
+            self.start = sample.start;
+        }
         self.score(probe, sample, config);
         if probe.nature != Nature::ReplyLike {
             if let Some(port) = sample.port {
@@ -140,6 +152,9 @@ impl Track {
         let reply = probe.nature == Nature::ReplyLike;
         let weight = if another && !reply {
             probe.weight * SWEEP_FACTOR
+        } else if self.raw && !reply {
+            // Whatever lightened it does not count: no neighbour's program does this.
+            probe.weight.max(RAW)
         } else {
             probe.weight
         };
@@ -155,7 +170,7 @@ impl Track {
         let enough_units = match probe.nature {
             Nature::ReplyLike => 40,
             _ if self.impossible >= 3 => 2,
-            _ if near && probe.tool.is_none() && probe.kind != Kind::PingSweep => 4,
+            _ if near && probe.tool.is_none() && !self.raw && probe.kind != Kind::PingSweep => 4,
             _ => 3,
         };
         if self.units < enough_units {
@@ -188,12 +203,14 @@ pub(super) struct Sample {
     pub(super) packets: u64,
     pub(super) port: Option<u16>,
     pub(super) target: IpAddr,
+    /// Source port and sequence number of what opens a connection by a program's own making.
+    pub(super) start: Option<(u16, u32)>,
     pub(super) fates: Fates,
     pub(super) trusted: bool,
 }
 
 /// What is left of a score; time that went back takes nothing.
-fn decayed(score: f32, elapsed: i64, half_life: u32) -> f32 {
+pub(super) fn decayed(score: f32, elapsed: i64, half_life: u32) -> f32 {
     if elapsed <= 0 || score == 0.0 {
         return score;
     }

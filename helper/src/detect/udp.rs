@@ -31,6 +31,15 @@ pub(crate) const fn is_peer_port(port: u16) -> bool {
     matches!(port, 4662 | 4672 | 6881..=6889 | 22000 | 30303 | 51413)
 }
 
+/// Does a service with this port answer much to little, so that others are flooded with its answers: echo, quote of the day, chargen,
+/// DNS, TFTP, portmap, NTP, `NetBIOS`, SNMP, CLDAP, RIP, SSDP, WSD, mDNS, memcached (CISA TA14-017A)?
+pub(super) const fn is_amplifier(sport: u16) -> bool {
+    matches!(
+        sport,
+        7 | 17 | 19 | 53 | 69 | 111 | 123 | 137 | 161 | 389 | 520 | 1900 | 3702 | 5353 | 11211
+    )
+}
+
 /// Says what the datagram is for.
 pub(super) fn judge(
     packet: &Packet,
