@@ -97,6 +97,17 @@ impl Watcher {
             tool: None,
             unit: trace.dport.map_or(0, u32::from),
         };
+        // What began as a scan by many, and was too much for one: it is the same attack.
+        if flood.many
+            && self
+                .incidents
+                .beside([self.distributed].into_iter(), trace.time)
+                .is_some()
+        {
+            self.incidents
+                .grow(self.distributed, trace, &probe, changes);
+            return;
+        }
         let tag = self.scan.group_tag(flood.kind);
         self.incidents
             .observe_flood(tag, trace, &probe, flood, changes);
@@ -166,13 +177,15 @@ impl Watcher {
             ..
         } = self;
         let distributed = *distributed;
+        let others = SCANS
+            .map(|family| (family != probe.kind.family()).then(|| scan.tag_of(trace.src, family)));
         let sighting = scan.observe(tag, trace, probe, neighbourhood);
         let is_new = sighting.is_new;
         if !is_new || probe.nature == Nature::ReplyLike {
             incidents.observe(tag, trace, probe, &sighting, changes);
             return is_new;
         }
-        let crowd = crowds.observe(tag, trace);
+        let crowd = crowds.observe(tag, trace, probe);
         let of_crowd = Probe {
             kind: Kind::DistributedScan,
             ..*probe
@@ -200,6 +213,13 @@ impl Watcher {
         }
         if part && trace.dport.is_some() && incidents.grow(distributed, trace, &of_crowd, changes) {
             return is_new;
+        }
+        if sighting.alarm && part {
+            let tags = others.into_iter().flatten();
+            if let Some(other) = incidents.beside(tags, trace.time) {
+                incidents.grow(other, trace, probe, changes);
+                return is_new;
+            }
         }
         if sighting.alarm {
             let decoys = crowds.decoys(tag, trace.time);

@@ -349,7 +349,8 @@ impl Incident {
             return;
         }
         let breadth = self.ports.len().max(self.asked.len());
-        let severity = if self.family == Family::Flood || self.alarm == Kind::Land {
+        let is_flood = self.kinds().0.family() == Family::Flood;
+        let severity = if is_flood || self.alarm == Kind::Land {
             if self.packets >= FLOOD_PACKETS {
                 Severity::High
             } else {

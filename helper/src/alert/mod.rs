@@ -42,6 +42,8 @@ pub const REOPEN_WITHIN: i64 = 24 * 3600 * Timestamp::SECOND;
 pub const MAX_TESTS: usize = 8;
 /// At most so many decoys are known, of all incidents.
 const MAX_OTHERS: usize = 64 * MAX_DECOYS;
+/// What a source does within a minute of its last probe of another family belongs together.
+const BESIDE: i64 = 60 * Timestamp::SECOND;
 /// A test alert is over after a minute.
 const TEST_HOLD: i64 = 60 * Timestamp::SECOND;
 
@@ -234,6 +236,19 @@ impl Incidents {
     #[must_use]
     pub fn is_open(&self, tag: u64) -> bool {
         self.open.contains_key(&self.key_of(tag))
+    }
+
+    /// The first of these tags that has an incident open which is not over: what the same source does beside it, on a small scale, is a
+    /// part of it.
+    #[must_use]
+    pub fn beside(&self, tags: impl Iterator<Item = u64>, now: Timestamp) -> Option<u64> {
+        let mut tags = tags.map(|tag| (tag, self.key_of(tag)));
+        tags.find(|(_, key)| {
+            self.open
+                .get(key)
+                .is_some_and(|open| now.since(open.incident.last_seen) <= BESIDE)
+        })
+        .map(|(tag, _)| tag)
     }
 
     /// A source of open incidents with these tags was let in: is the connection one of an attacker?

@@ -34,6 +34,8 @@ pub(super) enum Writer {
 pub(super) struct Undressed<'a> {
     /// When it was written.
     pub(super) stamp: Stamp,
+    /// How many microseconds after the start the kernel wrote it, where the stamp tells the whole second only.
+    pub(super) boot: Option<i64>,
     /// By whom.
     pub(super) writer: Writer,
     /// The message.
@@ -63,6 +65,7 @@ pub(super) fn undress<'a>(line: &'a [u8], dates: &mut Dates) -> Result<Undressed
             Some(record) => {
                 let undressed = Undressed {
                     stamp: Stamp::Boot(record.micros),
+                    boot: None,
                     writer: Writer::Record,
                     message: record.text,
                 };
@@ -270,12 +273,14 @@ fn otherwise_tagged<'a>(
     if let Some(message) = behind_ulogd_tag(behind_host.unwrap_or(text)) {
         return Undressed {
             stamp,
+            boot: None,
             writer: Writer::Emulator,
             message,
         };
     }
     Undressed {
         stamp,
+        boot: None,
         writer: other,
         // Without a host no writer can be told.
         message: behind_host.unwrap_or_default(),
@@ -336,9 +341,15 @@ fn of_kernel(stamp: Stamp, message: &[u8]) -> Undressed<'_> {
         }
         _ => None,
     };
+    let whole = matches!(stamp, Stamp::Wall(time) if time.0 % Timestamp::SECOND == 0);
+    let boot = match behind.filter(|_| whole).and_then(|_| kernel_stamp(message)) {
+        Some((Stamp::Boot(micros), _)) => Some(micros),
+        _ => None,
+    };
     let message = behind.map_or(message, |rest| rest.strip_prefix(b" ").unwrap_or(rest));
     Undressed {
         stamp,
+        boot,
         writer: Writer::Kernel,
         message,
     }
@@ -367,6 +378,7 @@ fn unnamed(stamp: Stamp, text: &[u8]) -> Undressed<'_> {
     };
     Undressed {
         stamp,
+        boot: None,
         writer: Writer::Unnamed,
         message,
     }

@@ -7,12 +7,34 @@ use super::{
     dress::{Undressed, Writer, undress},
     emulated, emulated_line, journal, kmsg, log_line, ulogd_json,
 };
-use crate::event::Feed;
+use crate::event::{Feed, Timestamp};
 
 /// Reads lines of one log, one after the other.
 #[derive(Debug)]
 pub struct Lines {
     dates: Dates,
+    fine: FineTime,
+}
+
+/// The time within the second, from the kernel's own stamp behind the one of syslog, which tells the whole second only.
+///
+/// The wall clock is ahead of the kernel's by as much as the two stamps of a line differ, or up to a second more: the greatest
+/// difference is the nearest. A time never leaves the second that the line tells.
+#[derive(Debug, Default)]
+struct FineTime {
+    ahead: Option<i64>,
+}
+
+impl FineTime {
+    fn of(&mut self, time: Timestamp, boot: i64) -> Timestamp {
+        let least = time.0.saturating_sub(boot);
+        let ahead = self
+            .ahead
+            .filter(|ahead| (least..least.saturating_add(Timestamp::SECOND)).contains(ahead))
+            .unwrap_or(least);
+        self.ahead = Some(ahead);
+        Timestamp(boot.saturating_add(ahead))
+    }
 }
 
 impl Lines {
@@ -21,6 +43,7 @@ impl Lines {
     pub fn new(reference: Reference) -> Self {
         Self {
             dates: Dates::new(reference),
+            fine: FineTime::default(),
         }
     }
 
@@ -50,7 +73,10 @@ impl Lines {
         };
         let mut refused = match &mut read {
             Ok(report) => {
-                report.stamp = undressed.stamp;
+                report.stamp = match (undressed.stamp, undressed.boot) {
+                    (Stamp::Wall(time), Some(boot)) => Stamp::Wall(self.fine.of(time, boot)),
+                    (stamp, _) => stamp,
+                };
                 if undressed.writer == Writer::Record {
                     report.feed = Feed::Kmsg;
                     report.trusted = true;

@@ -9,10 +9,12 @@ use std::net::IpAddr;
 use arrayvec::ArrayVec;
 
 use super::{
+    class::{Nature, Probe},
     origin::{Origin, address_halves, folded},
-    trace::Trace,
+    trace::{Opening, Trace},
+    udp,
 };
-use crate::event::Timestamp;
+use crate::{event::Timestamp, packet::Protocol};
 
 /// So many of the latest probes of senders who are no attackers yet are kept: 512 of about 56 bytes.
 const LATEST: usize = 512;
@@ -52,6 +54,8 @@ struct Seen {
     target: u32,
     sport: u16,
     dport: u16,
+    /// Does it ask for a service, as opposed to what may be a late piece of a conversation?
+    asks: bool,
 }
 
 /// What a crowd does.
@@ -130,7 +134,7 @@ impl Crowds {
     }
 
     /// Takes in a probe for something that its sender has not asked for before; tells what crowd it completes.
-    pub fn observe(&mut self, tag: u64, told: &Trace) -> Option<Crowd> {
+    pub fn observe(&mut self, tag: u64, told: &Trace, probe: &Probe) -> Option<Crowd> {
         let dport = told.dport?;
         let (high, low) = address_halves(told.dst);
         let what = u64::from(dport) | u64::from(told.protocol.0) << 16;
@@ -143,6 +147,7 @@ impl Crowds {
             target,
             sport: told.sport.unwrap_or(0),
             dport,
+            asks: asks(told, probe),
         };
         let at = usize::try_from(self.count).unwrap_or(0) % LATEST;
         self.count += 1;
@@ -171,7 +176,7 @@ impl Crowds {
             .find(|(span, of_ten)| {
                 let mut ports: ArrayVec<u16, LATEST> = ArrayVec::new();
                 let mut tags: ArrayVec<u64, LATEST> = ArrayVec::new();
-                for seen in self.within(now, *span) {
+                for seen in self.within(now, *span).filter(|seen| seen.asks) {
                     ports.push(seen.dport);
                     tags.push(seen.tag);
                 }
@@ -187,7 +192,8 @@ impl Crowds {
                     && probes * 10 >= senders * of_ten
             });
         let (span, _) = found?;
-        Some(Crowd::Distributed(Gathering::of(self.within(now, span))))
+        let asking = self.within(now, span).filter(|seen| seen.asks);
+        Some(Crowd::Distributed(Gathering::of(asking)))
     }
 
     fn rotating(&self, seen: &Seen) -> Option<Crowd> {
@@ -251,6 +257,15 @@ impl Crowds {
             decoys.clear();
         }
         decoys
+    }
+}
+
+/// Does a probe ask for a service? What opens a connection does, and what no conversation holds; and UDP that cannot be an answer.
+fn asks(told: &Trace, probe: &Probe) -> bool {
+    match told.protocol {
+        Protocol::TCP => told.opening != Opening::None || probe.nature == Nature::Impossible,
+        Protocol::UDP => !told.sport.is_some_and(udp::is_amplifier),
+        _ => true,
     }
 }
 

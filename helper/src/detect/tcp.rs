@@ -4,6 +4,7 @@ use wallwatch_dbus::Kind;
 
 use super::{
     class::{Harmless, Nature, Probe, REPLY},
+    fingerprint,
     trace::Opening,
     udp::is_peer_port,
 };
@@ -75,7 +76,7 @@ fn opening(packet: &Packet, tcp: &Tcp, neighbourhood: &Neighbourhood) -> (Kind, 
 pub(super) fn opening_of(packet: &Packet) -> Opening {
     match packet.tcp() {
         Some(tcp) if tcp.flags.control() == TcpFlags::SYN => {
-            if is_of_a_stack(packet, tcp) {
+            if is_of_a_stack(packet, tcp) && fingerprint::judge(packet).is_none() {
                 Opening::Stack
             } else {
                 Opening::Raw
