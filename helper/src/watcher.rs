@@ -798,7 +798,11 @@ mod tests {
         for n in 0..2000_u32 {
             let src = Ipv4Addr::from_bits(0xcb00_0000 + n).to_string();
             for dport in 1..=3 {
-                let told = scene.syn(START.plus(i64::from(n)), &src, dport);
+                let told = scene.syn(
+                    START.plus(i64::from(n) * 3_100_000),
+                    &src,
+                    dport,
+                );
                 closed += told
                     .iter()
                     .filter(|change| matches!(change, Change::Closed(_)))
@@ -871,5 +875,47 @@ mod tests {
             .watcher
             .test_alert(START.plus(HOUR), &mut scene.changes);
         assert!(again.is_some(), "those that are over make room");
+    }
+
+    #[test]
+    fn decoys_that_come_late_join_the_incident_that_was_raised_before() {
+        let mut scene = Scene::new();
+        let mut told = Vec::new();
+        for (host, dport) in [
+            (1, 110),
+            (1, 80),
+            (2, 110),
+            (1, 25),
+            (2, 80),
+            (2, 25),
+            (2, 21),
+        ] {
+            told.extend(scene.syn(START, &format!("203.0.113.{host}"), dport));
+        }
+        told.extend(scene.tick(START.plus(MINUTE)));
+        assert_eq!(told.len(), 2, "{told:?}");
+        let alert = told[1].alert();
+        assert_eq!((alert.source_count, alert.packets), (2, 7));
+        assert_eq!(alert.tags, ["decoy"]);
+    }
+
+    #[test]
+    fn a_scanner_among_decoys_is_one_incident_that_accuses_nobody() {
+        let mut scene = Scene::new();
+        let mut told = Vec::new();
+        for dport in [110, 25, 23, 21, 80] {
+            for host in 1..=6 {
+                told.extend(scene.syn(START, &format!("203.0.113.{host}"), dport));
+            }
+        }
+        told.extend(scene.tick(START.plus(MINUTE)));
+        let raised: Vec<_> = told
+            .iter()
+            .filter(|change| matches!(change, Change::Raised(_)))
+            .collect();
+        assert_eq!(raised.len(), 1, "{told:?}");
+        let alert = told.last().unwrap().alert();
+        assert_eq!((alert.source_count, alert.packets), (6, 30));
+        assert_eq!(alert.tags, ["decoy"]);
     }
 }

@@ -226,8 +226,12 @@ impl Incident {
             remember(&mut self.sources, decoy.src, MAX_LISTED_SOURCES);
             self.packets += decoy.packets;
         }
-        self.packets_to_alert = self.packets;
         self.bear("decoy", !decoys.is_empty());
+    }
+
+    /// It is raised with the packets that are known by now.
+    pub(super) const fn count_to_alert(&mut self) {
+        self.packets_to_alert = self.packets;
     }
 
     /// The attacker got a connection. There is nothing worse.

@@ -324,13 +324,33 @@ impl Incidents {
         decoys: &[Decoy],
         changes: &mut Vec<Change>,
     ) {
-        for decoy in decoys {
+        // One of them may have raised an alarm before the others had sent enough.
+        let first = decoys.iter().map(|decoy| self.key_of(decoy.tag));
+        let key = first
+            .filter(|key| self.open.contains_key(key))
+            .min()
+            .unwrap_or(tag);
+        let mut new: Vec<Decoy> = decoys.to_vec();
+        if key != tag {
+            let packets = sighting.track.map_or(0, |track| track.packets);
+            let src = trace.src;
+            new.push(Decoy { tag, src, packets });
+        }
+        new.retain(|decoy| decoy.tag != key && !self.others.contains_key(&decoy.tag));
+        for decoy in &new {
             if self.others.len() < MAX_OTHERS {
-                self.others.insert(decoy.tag, tag);
+                self.others.insert(decoy.tag, key);
             }
         }
+        if let Some(open) = self.open.get_mut(&key) {
+            open.incident.take_decoys(&new);
+            open.untold = true;
+            self.due = Some(earlier(self.due, open.due()));
+            return;
+        }
         let mut incident = Incident::new(self.next_id, trace, probe, sighting, &self.config);
-        incident.take_decoys(decoys);
+        incident.take_decoys(&new);
+        incident.count_to_alert();
         self.raise(tag, incident, trace.time, changes);
     }
 

@@ -190,7 +190,8 @@ fn icmp(fields: &mut Fields<'_>, place: Place) -> Result<Icmp, Error> {
         return Ok(icmp);
     }
     match icmp.kind {
-        ECHO_REPLY | ECHO if icmp.seq.is_none() => return Err(Error::Missing("ID=")),
+        // Some who hand lines on leave the sequence numbers out.
+        ECHO_REPLY | ECHO if icmp.id.is_none() => return Err(Error::Missing("ID=")),
         PARAMETER_PROBLEM => {
             icmp.detail = Some(IcmpDetail::Pointer(
                 fields.number::<u8, _>(b"PARAMETER=")?.into(),
