@@ -9,6 +9,8 @@ const NLMSG_HEADER: usize = 16;
 /// Length of the `nfgenmsg` (`linux/netfilter/nfnetlink.h`) that begins the body of netfilter's messages: family, version, and
 /// two bytes in the network's order.
 pub(super) const NFGENMSG: usize = 4;
+/// Length of an attribute's header in bytes: a length, which is that of the header too, and a type.
+const HEADER: usize = 4;
 /// `NLA_TYPE_MASK`: the type without the flags for nesting and byte order.
 const TYPE_MASK: u16 = 0x3fff;
 
@@ -61,7 +63,7 @@ impl<'a> Iterator for Envelopes<'a> {
 }
 
 /// Where what follows so many bytes begins (`NLMSG_ALIGN`, `NLA_ALIGN`): at a multiple of four.
-const fn aligned(len: usize) -> usize {
+pub(super) const fn aligned(len: usize) -> usize {
     len.saturating_add(3) & !3
 }
 
@@ -71,8 +73,8 @@ const fn aligned(len: usize) -> usize {
 /// netfilter's attributes are in the network's.
 #[derive(Debug, Clone)]
 pub struct Attributes<'a> {
-    bytes: &'a [u8],
-    order: Order,
+    pub(super) bytes: &'a [u8],
+    pub(super) order: Order,
 }
 
 impl<'a> Attributes<'a> {
@@ -81,6 +83,23 @@ impl<'a> Attributes<'a> {
     pub const fn new(bytes: &'a [u8], order: Order) -> Self {
         Self { bytes, order }
     }
+
+    /// The type of the attribute whose header begins at this byte, and the length of both; `None` where it is cut short.
+    #[inline]
+    pub(super) fn head(&self, at: usize) -> Option<(u16, usize)> {
+        let rest = self.bytes.get(at..)?;
+        let head: &[u8; HEADER] = rest.first_chunk()?;
+        let len = usize::from(self.order.u16_at(head, 0)?);
+        let kind = self.order.u16_at(head, 2)?;
+        (HEADER <= len && len <= rest.len()).then_some((kind & TYPE_MASK, len))
+    }
+
+    /// The value of that attribute.
+    #[inline]
+    pub(super) fn value(&self, at: usize) -> Option<&'a [u8]> {
+        let (_, len) = self.head(at)?;
+        self.bytes.get(at..)?.get(HEADER..len)
+    }
 }
 
 impl<'a> Iterator for Attributes<'a> {
@@ -88,12 +107,10 @@ impl<'a> Iterator for Attributes<'a> {
 
     #[inline]
     fn next(&mut self) -> Option<(u16, &'a [u8])> {
-        let (head, rest) = self.bytes.split_first_chunk::<4>()?;
-        let len = usize::from(self.order.u16_at(head, 0)?).checked_sub(head.len())?;
-        let kind = self.order.u16_at(head, 2)?;
-        let value = rest.get(..len)?;
-        self.bytes = rest.get(aligned(len)..).unwrap_or_default();
-        Some((kind & TYPE_MASK, value))
+        let (kind, len) = self.head(0)?;
+        let value = self.bytes.get(HEADER..len)?;
+        self.bytes = self.bytes.get(aligned(len)..).unwrap_or_default();
+        Some((kind, value))
     }
 }
 

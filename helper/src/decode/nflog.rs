@@ -4,7 +4,7 @@
 //! files too. Everything read is bounded by the slice that it lies in.
 
 use super::{
-    attributes::{Attributes, Envelopes, NFGENMSG},
+    attributes::{Attributes, Envelopes, NFGENMSG, aligned},
     order::Order,
 };
 use crate::event::Timestamp;
@@ -48,10 +48,13 @@ impl Hook {
 const TYPES: usize = 17;
 
 /// One record of the kernel's: its attributes, of which each is read when it is asked for.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record<'a> {
-    /// Each by its type; empty where there is none. Of several of one type the last counts.
-    values: [&'a [u8]; TYPES],
+    bytes: &'a [u8],
+    order: Order,
+    /// Where in them the attribute of each type lies: its first byte, counted from 1; 0 where there is none. Of several of one type
+    /// the last counts.
+    places: [usize; TYPES],
 }
 
 impl<'a> Record<'a> {
@@ -67,19 +70,28 @@ impl<'a> Record<'a> {
 
     #[inline]
     fn of(attributes: Attributes<'a>) -> Self {
-        let mut record = Self::default();
-        for (kind, value) in attributes {
-            if let Some(place) = record.values.get_mut(usize::from(kind)) {
-                *place = value;
+        let Attributes { bytes, order } = attributes;
+        let mut places = [0; TYPES];
+        let mut at = 0_usize;
+        while let Some((kind, len)) = attributes.head(at) {
+            if let Some(place) = places.get_mut(usize::from(kind)) {
+                *place = at.wrapping_add(1);
             }
+            at = at.wrapping_add(aligned(len));
         }
-        record
+        Self {
+            bytes,
+            order,
+            places,
+        }
     }
 
+    #[inline]
     fn value(&self, kind: u16) -> &'a [u8] {
-        self.values
-            .get(usize::from(kind))
-            .copied()
+        let attributes = Attributes::new(self.bytes, self.order);
+        let place = self.places.get(usize::from(kind));
+        place
+            .and_then(|place| attributes.value(place.checked_sub(1)?))
             .unwrap_or_default()
     }
 
@@ -238,6 +250,7 @@ pub struct Messages<'a>(pub &'a [u8]);
 impl<'a> Iterator for Messages<'a> {
     type Item = Message<'a>;
 
+    #[inline]
     fn next(&mut self) -> Option<Message<'a>> {
         loop {
             let mut envelopes = Envelopes(self.0);

@@ -12,6 +12,8 @@ use crate::packet::{
 const IPV6_HEADER: usize = 40;
 /// At most so many IPv6 extension headers are followed; an honest packet has one of each of the six kinds.
 const MAX_EXTENSIONS: usize = 8;
+/// The fixed part of a TCP header in bytes (RFC 9293 section 3.1).
+const TCP_HEADER: usize = 20;
 /// IPv6 extension headers (RFC 8200 section 4.1 and IANA "IPv6 Extension Header Types").
 const HOP_BY_HOP: u8 = 0;
 const ROUTING: u8 = 43;
@@ -201,8 +203,17 @@ fn extension_len(kind: u8, rest: &[u8]) -> Option<usize> {
 /// The header behind the IP header.
 #[inline]
 fn transport(protocol: Protocol, bytes: &[u8]) -> Transport {
+    // What comes in floods is read where it is asked for, without a call and a copy.
+    if protocol == Protocol::TCP {
+        return tcp(bytes).map_or(Transport::Other, Transport::Tcp);
+    }
+    other_transport(protocol, bytes)
+}
+
+/// A header that is not TCP's.
+#[inline(never)]
+fn other_transport(protocol: Protocol, bytes: &[u8]) -> Transport {
     let read = match protocol {
-        Protocol::TCP => tcp(bytes).map(Transport::Tcp),
         Protocol::UDP | Protocol::UDPLITE => udp(bytes).map(Transport::Udp),
         Protocol::ICMP | Protocol::ICMPV6 => icmp(protocol, bytes).map(Transport::Icmp),
         Protocol::SCTP => ports(bytes).map(|(sport, dport)| Transport::Ports { sport, dport }),
@@ -220,22 +231,28 @@ fn ports(bytes: &[u8]) -> Option<(u16, u16)> {
 }
 
 /// A TCP header (RFC 9293 section 3.1); options that are cut are left out.
+#[inline]
 fn tcp(bytes: &[u8]) -> Option<Tcp> {
-    let (sport, dport) = ports(bytes)?;
-    let header_len = usize::from(*bytes.get(12)? >> 4) << 2;
-    let options = bytes
-        .get(20..header_len)
-        .map(|options| TcpOptions::try_from(options).unwrap_or_default());
+    let head: &[u8; TCP_HEADER] = bytes.first_chunk()?;
+    let header_len = usize::from(head[12] >> 4) << 2;
     Some(Tcp {
-        sport,
-        dport,
-        seq: u32_at(bytes, 4),
-        ack: u32_at(bytes, 8),
-        flags: TcpFlags(*bytes.get(13)?),
-        window: u16_at(bytes, 14)?,
-        urgp: u16_at(bytes, 18)?,
-        options,
+        sport: u16::from_be_bytes([head[0], head[1]]),
+        dport: u16::from_be_bytes([head[2], head[3]]),
+        seq: u32_at(head, 4),
+        ack: u32_at(head, 8),
+        flags: TcpFlags(head[13]),
+        window: u16::from_be_bytes([head[14], head[15]]),
+        urgp: u16::from_be_bytes([head[18], head[19]]),
+        options: match header_len {
+            TCP_HEADER => Some(TcpOptions::new()),
+            _ => bytes.get(TCP_HEADER..header_len).map(tcp_options),
+        },
     })
+}
+
+/// The options of a TCP header: never more than fit.
+fn tcp_options(options: &[u8]) -> TcpOptions {
+    TcpOptions::try_from(options).unwrap_or_default()
 }
 
 /// A UDP or UDP-Lite header (RFC 768; RFC 3828 has the checksum coverage where UDP has the length).
