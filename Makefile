@@ -1,5 +1,5 @@
 # Each target calls one script or one cargo line; the scripts say at their head what they do.
-.PHONY: run test bench bench-sources
+.PHONY: run test bench bench-sources evaluate
 
 # Starts Wallwatch here and now, without installing it; Ctrl+C ends it and leaves nothing behind.
 run:
@@ -16,3 +16,7 @@ bench:
 # Measures what the sources lose and cost beside ulogd and dmesg; `make bench-sources PARTS='kmsg'` measures some.
 bench-sources:
 	@exec scripts/bench-sources.sh $(PARTS)
+
+# Scores how well attacks are known in a folder of labelled cases, beside psad where it can be had; `make evaluate CORPUS=DIR ARGS=--json`.
+evaluate:
+	@exec scripts/evaluate.sh $(ARGS) "$(or $(CORPUS),tests/data)" $(CASES)

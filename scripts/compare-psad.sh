@@ -3,10 +3,10 @@
 #
 #   compare-psad.sh [LINES] [SOURCES] [ROUNDS]      100000 lines of 30000 sources, 3 rounds
 #
-# psad is unpacked from its Debian package into a scratch folder, not installed. The Perl modules that it needs must be there:
-#   apt-get install --no-install-recommends libunix-syslog-perl libnet-ip-perl libdate-calc-perl libiptables-parse-perl libiptables-chainmgr-perl
+# What psad needs stands in psad.sh.
 set -euo pipefail
 cd "$(dirname "$(dirname "$(readlink -f "$0")")")"
+. scripts/psad.sh
 lines=${1:-100000} sources=${2:-30000} rounds=${3:-3}
 target=${CARGO_TARGET_DIR:-$PWD/target}
 scratch=$(mktemp -d)
@@ -17,20 +17,7 @@ cargo build --quiet --release --locked --package wallwatch-helper --example mixe
 log=$scratch/log
 "$target/release/examples/mixed_lines" "$lines" "$sources" >"$log"
 
-(cd "$scratch" && apt-get download --quiet psad >download 2>&1) || { cat "$scratch/download" >&2; exit 1; }
-dpkg -x "$scratch"/psad_*.deb "$scratch/unpacked"
-# The first value of a setting counts. Nothing is mailed, looked up or written outside the scratch folder.
-cat >"$scratch/override.conf" <<END
-ALERTING_METHODS         noemail,nosyslog;
-AUTO_DETECT_JOURNALCTL   N;
-ENABLE_FW_LOGGING_CHECK  N;
-IFCFGTYPE                iproute2;
-HOSTNAME                 localhost;
-INSTALL_ROOT             $scratch/run;
-END
-for program in psad psadwatchd fwcheck_psad kmsgsd whois mail sendmail; do
-    echo "${program}Cmd /bin/true;" >>"$scratch/override.conf"
-done
+unpack_psad "$scratch"
 
 # Runs the command and prints its seconds of wall clock and processor, and its greatest memory.
 measure() {
@@ -43,10 +30,8 @@ measure() {
 }
 
 for ((round = 0; round < rounds; round++)); do
-    rm -rf "$scratch/run"
-    mkdir -p "$scratch"/run/{etc,usr/lib,var/{log,run,lib}/psad}
-    cp -r "$scratch/unpacked/etc/psad" "$scratch/run/etc/"
-    measure psad perl "$scratch/unpacked/usr/sbin/psad" -A --analysis-write-data -m "$log" -c "$scratch/unpacked/etc/psad/psad.conf" \
-        -O "$scratch/override.conf" --no-whois --no-rdns --no-netstat --no-fwcheck
+    fresh_psad "$scratch"
+    psad_words "$scratch" "$log"
+    measure psad "${psad[@]}"
     measure wallwatch "$target/release/wallwatchctl" analyze "$log"
 done
