@@ -13,32 +13,28 @@ use crate::{
 pub(super) fn explain(case: &Case<'_>, relation: Relation) -> Explanation {
     const DAILY: &str = "Packets that are late or come twice are a part of every day.";
     let src = case.packet.src;
-    let from = port(case, case.packet.sport());
+    let from = || port(case, case.packet.sport());
     let (does, what) = does(case);
     match relation {
-        Relation::Ours { ended } => Explanation::fine(
-            noise(case),
-            format!(
-                "{src} {does} {what} with its {from} that this computer began and that {}. {DAILY}",
+        Relation::Ours { ended } => case.fine(
+            noise(case), || format!(
+                "{src} {does} {what} with its {} that this computer began and that {}. {DAILY}",
+                from(),
                 ended_or_not(ended)
-            ),
-        ),
-        Relation::Accepted { ended } => Explanation::fine(
-            noise(case),
-            format!(
+            )),
+        Relation::Accepted { ended } => case.fine(
+            noise(case), || format!(
                 "{src} {does} {what} with {} here that this computer accepted and that {}. {DAILY}",
                 port(case, case.packet.dport()),
                 ended_or_not(ended)
-            ),
-        ),
-        Relation::Contacted { since } => Explanation::likely(
-            noise(case),
-            format!(
-                "{src} speaks from its {from}, which this computer contacted {} ago, to where an answer would go: probably a late \
+            )),
+        Relation::Contacted { since } => case.likely(
+            noise(case), || format!(
+                "{src} speaks from its {}, which this computer contacted {} ago, to where an answer would go: probably a late \
                  answer. Only very many of them would be an alert.",
+                from(),
                 duration(since)
-            ),
-        ),
+            )),
     }
 }
 

@@ -10,24 +10,20 @@ pub(super) fn explain(case: &Case<'_>) -> Explanation {
     let packet = case.packet;
     let src = packet.src;
     if let Transport::Tcp(_) = packet.transport {
-        return Explanation::void(
-            Noise::Malformed,
-            format!(
+        return case.void(
+            Noise::Malformed, || format!(
                 "{src} sent a TCP segment to {}, an address of many. A connection has two ends, so nobody will take it.",
                 packet.dst
-            ),
-        );
+            ));
     }
     if !may_be_group(packet) {
-        return Explanation::odd(
-            Noise::BroadcastFrame,
-            format!(
+        return case.odd(
+            Noise::BroadcastFrame, || format!(
                 "{src} sent {} to {} alone, but in a frame for everybody on this network. Some wireless access points and load \
                  balancers do that; from anybody else it can be a try to slip past a firewall.",
                 case.what(),
                 packet.dst
-            ),
-        );
+            ));
     }
     match &packet.transport {
         Transport::Udp(udp) => datagram(case, udp),
@@ -40,14 +36,13 @@ pub(super) fn explain(case: &Case<'_>) -> Explanation {
 fn ping(case: &Case<'_>) -> Explanation {
     let src = case.packet.src;
     let asks =
-        format!("{src} asks everybody on this network at once whether they are there (ping)");
+        || format!("{src} asks everybody on this network at once whether they are there (ping)");
     if case.is_on_link() {
-        return Explanation::fine(
-            Noise::Discovery,
-            format!(
-                "{asks}. Programs that look for devices do so. It asks nothing of this computer in particular."
-            ),
-        );
+        return case.fine(
+            Noise::Discovery, || format!(
+                "{}. Programs that look for devices do so. It asks nothing of this computer in particular.",
+                asks()
+            ));
     }
     // Of ICMPv6 it answers them (Documentation/networking/ip-sysctl.rst, echo_ignore_multicast; icmp_echo_ignore_broadcasts).
     let end = if src.is_ipv4() {
@@ -55,13 +50,12 @@ fn ping(case: &Case<'_>) -> Explanation {
     } else {
         ""
     };
-    Explanation::odd(
-        Noise::Discovery,
-        format!(
-            "{asks}, but does not seem to be on this network itself. Perhaps the sender is forged, and all the answers would hit {src} \
-             (smurf).{end}"
-        ),
-    )
+    case.odd(
+        Noise::Discovery, || format!(
+            "{}, but does not seem to be on this network itself. Perhaps the sender is forged, and all the answers would hit {src} \
+             (smurf).{end}",
+            asks()
+        ))
 }
 
 /// Can the destination be an address of many? The broadcast address of every subnet of more than two ends in two set bits
@@ -73,7 +67,7 @@ fn may_be_group(packet: &Packet) -> bool {
 /// A UDP datagram, by the port that it is for.
 fn datagram(case: &Case<'_>, udp: &Udp) -> Explanation {
     match call(udp.sport, udp.dport) {
-        Some((noise, does)) => Explanation::fine(noise, format!("{} {does}.", case.who())),
+        Some((noise, does)) => case.fine(noise, || format!("{} {does}.", case.who())),
         None => other_discovery(case, udp),
     }
 }
@@ -132,20 +126,22 @@ const fn call(sport: u16, dport: u16) -> Option<(Noise, &'static str)> {
 
 /// A datagram to everybody, for a program that is known by its port or not at all.
 fn other_discovery(case: &Case<'_>, udp: &Udp) -> Explanation {
-    let who = case.who();
-    let reason = match services::shouted_for(udp.dport).or_else(|| services::shouted_for(udp.sport))
-    {
-        Some(what) => format!(
-            "{who} asks everybody on this network for {what}, to judge by port {}. Such programs and devices do so all the time.",
-            udp.dport
-        ),
-        None => format!(
-            "{who} calls everybody on this network by {}. Programs that look for each other do so. It asks nothing of this computer \
+    let reason = || {
+        let who = case.who();
+        let wanted = services::shouted_for(udp.dport).or_else(|| services::shouted_for(udp.sport));
+        match wanted {
+            Some(what) => format!(
+                "{who} asks everybody on this network for {what}, to judge by port {}. Such programs and devices do so all the time.",
+                udp.dport
+            ),
+            None => format!(
+                "{who} calls everybody on this network by {}. Programs that look for each other do so. It asks nothing of this computer \
              in particular.",
-            services::port(Protocol::UDP, udp.dport)
-        ),
+                services::port(Protocol::UDP, udp.dport)
+            ),
+        }
     };
-    Explanation::fine(Noise::Discovery, reason)
+    case.fine(Noise::Discovery, reason)
 }
 
 /// Anything else to everybody, by its protocol (IANA "Assigned Internet Protocol Numbers").
@@ -160,16 +156,12 @@ fn bare(case: &Case<'_>) -> Explanation {
         _ => None,
     };
     match router {
-        Some(name) => Explanation::fine(
-            Noise::Routing,
-            format!("{src} speaks to the other routers of this network ({name})."),
-        ),
-        None => Explanation::fine(
-            Noise::Discovery,
-            format!(
+        Some(name) => case.fine(
+            Noise::Routing, || format!("{src} speaks to the other routers of this network ({name}).")),
+        None => case.fine(
+            Noise::Discovery, || format!(
                 "{src} sent {} to everybody on this network. That asks nothing of this computer in particular.",
                 case.what()
-            ),
-        ),
+            )),
     }
 }

@@ -9,22 +9,20 @@ pub(super) fn error(case: &Case<'_>, icmp: &Icmp) -> Explanation {
     let src = packet.src;
     let what = reported(packet.protocol, icmp.kind, icmp.code);
     let Some(quoted) = &icmp.quoted else {
-        return Explanation::likely(
-            Noise::IcmpError,
-            format!(
+        return case.likely(
+            Noise::IcmpError, || format!(
                 "{src} reports that {what}. Which packet that was, the line does not tell; such reports are a part of every network."
-            ),
-        );
+            ));
     };
-    let about = about(quoted);
+    let about = || about(quoted);
     if quoted.src != packet.dst {
-        return Explanation::likely(
-            Noise::Backscatter,
-            format!(
-                "{src} reports to {} that {what}, but quotes {about} from {}, which is somebody else. Probably a sender was forged.",
-                packet.dst, quoted.src
-            ),
-        );
+        return case.likely(
+            Noise::Backscatter, || format!(
+                "{src} reports to {} that {what}, but quotes {} from {}, which is somebody else. Probably a sender was forged.",
+                packet.dst,
+                about(),
+                quoted.src
+            ));
     }
     let traceroute = is_time_exceeded(packet.protocol, icmp.kind) && quoted.ttl <= 1;
     let end = if traceroute && quoted.dst != src {
@@ -32,13 +30,13 @@ pub(super) fn error(case: &Case<'_>, icmp: &Icmp) -> Explanation {
     } else {
         "Probably this computer had sent that, and the report came after the firewall forgot it. Such reports are a part of every network."
     };
-    Explanation::likely(
-        Noise::IcmpError,
+    case.likely(Noise::IcmpError, || {
         format!(
-            "{src} reports that {what}: {about} from {} itself. {end}",
+            "{src} reports that {what}: {} from {} itself. {end}",
+            about(),
             case.target()
-        ),
-    )
+        )
+    })
 }
 
 /// Explains what is neither error nor question.
@@ -50,22 +48,18 @@ pub(super) fn other(case: &Case<'_>, icmp: &Icmp) -> Explanation {
         (Protocol::ICMP, 16) => "a question for the network",
         (Protocol::ICMP, 18) => "a question for the network's mask",
         _ => {
-            return Explanation::void(
-                Noise::Malformed,
-                format!(
+            return case.void(
+                Noise::Malformed, || format!(
                     "{src} sent an ICMP message of the type {}, which desktops have no use for. The kernel does nothing with it.",
                     icmp.kind
-                ),
-            );
+                ));
         }
     };
-    Explanation::likely(
-        Noise::IcmpAnswer,
-        format!(
+    case.likely(
+        Noise::IcmpAnswer, || format!(
             "{src} answers {answers}. Probably {} asked; if not, somebody asked with its address as forged sender.",
             case.target()
-        ),
-    )
+        ))
 }
 
 const fn is_time_exceeded(protocol: Protocol, kind: u8) -> bool {

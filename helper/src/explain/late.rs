@@ -3,7 +3,7 @@
 use super::{Case, Class, Explanation, Noise, services};
 use crate::{
     detect,
-    packet::{Packet, Protocol, Tcp, TcpFlags, Transport, Udp},
+    packet::{Protocol, Tcp, TcpFlags, Transport, Udp},
 };
 
 /// From here on stand the ports that clients take (Documentation/networking/ip-sysctl.rst, `ip_local_port_range`).
@@ -19,14 +19,13 @@ pub(super) fn answer(case: &Case<'_>) -> Explanation {
     match &case.packet.transport {
         Transport::Tcp(tcp) => segment(case, tcp),
         Transport::Udp(udp) => datagram(case, udp),
-        _ => Explanation::likely(
-            Noise::LateAnswer,
+        _ => case.likely(Noise::LateAnswer, || {
             format!(
                 "{} sent {} that is probably the answer to something.",
                 case.packet.src,
                 case.what()
-            ),
-        ),
+            )
+        }),
     }
 }
 
@@ -40,7 +39,7 @@ pub(super) const fn is_a_guess(class: Class) -> bool {
 
 fn segment(case: &Case<'_>, tcp: &Tcp) -> Explanation {
     let src = case.packet.src;
-    let from = services::port(Protocol::TCP, tcp.sport);
+    let from = || services::port(Protocol::TCP, tcp.sport);
     let (syn, fin, rst) = (
         tcp.flags.contains(TcpFlags::SYN),
         tcp.flags.contains(TcpFlags::FIN),
@@ -48,15 +47,14 @@ fn segment(case: &Case<'_>, tcp: &Tcp) -> Explanation {
     );
     if tcp.flags.control() == TcpFlags::SYN {
         return if detect::is_peer_port(tcp.dport) {
-            peers(case, &from, tcp.dport)
+            peers(case, tcp.sport, tcp.dport)
         } else {
-            Explanation::likely(
-                Noise::LateAnswer,
-                format!(
-                    "{src} opens a connection from {from}: so does a file server that this computer probably asked for a file (active \
-                     FTP). Scanners may use that port too; tries of very many ports are an alert."
-                ),
-            )
+            case.likely(
+                Noise::LateAnswer, || format!(
+                    "{src} opens a connection from {}: so does a file server that this computer probably asked for a file (active \
+                     FTP). Scanners may use that port too; tries of very many ports are an alert.",
+                    from()
+                ))
         };
     }
     if !case.neighbourhood.ephemeral.contains(&tcp.dport) {
@@ -65,15 +63,14 @@ fn segment(case: &Case<'_>, tcp: &Tcp) -> Explanation {
         } else {
             "accepts"
         };
-        return Explanation::likely(
-            Noise::Backscatter,
-            format!(
-                "{src} {answers} a connection to its {from} that was asked for from port {} here, where {} asks from hardly ever. \
+        return case.likely(
+            Noise::Backscatter, || format!(
+                "{src} {answers} a connection to its {} that was asked for from port {} here, where {} asks from hardly ever. \
                  Probably somebody attacks {src} with forged senders, and this address was one of them.",
+                from(),
                 tcp.dport,
                 case.target()
-            ),
-        );
+            ));
     }
     let does = if syn {
         "accepts a connection that this computer, or somebody in its name, probably asked for"
@@ -84,12 +81,11 @@ fn segment(case: &Case<'_>, tcp: &Tcp) -> Explanation {
     } else {
         "sent a straggler of a connection that this computer probably had"
     };
-    Explanation::likely(
-        Noise::LateTcp,
-        format!(
-            "{src} {does} with its {from}. The packet probably came after the firewall had forgotten the connection, as happens every day."
-        ),
-    )
+    case.likely(
+        Noise::LateTcp, || format!(
+            "{src} {does} with its {}. The packet probably came after the firewall had forgotten the connection, as happens every day.",
+            from()
+        ))
 }
 
 /// A UDP datagram, by the port that it is from.
@@ -97,20 +93,19 @@ fn datagram(case: &Case<'_>, udp: &Udp) -> Explanation {
     let packet = case.packet;
     let local = case.neighbourhood.is_on_link(packet);
     if !local && matches!(udp.sport, 137 | 1900 | 3702 | 5353 | 5355) {
-        return reflected(packet, udp);
+        return reflected(case, udp);
     }
     let Some((noise, what)) = answer_from(udp.sport) else {
         return unknown_service(case, udp, local);
     };
-    let from = services::port(Protocol::UDP, udp.sport);
-    Explanation::likely(
-        noise,
+    case.likely(noise, || {
         format!(
-            "{} sent {} from {from}: probably {what}.",
+            "{} sent {} from {}: probably {what}.",
             packet.src,
-            case.packet_name()
-        ),
-    )
+            case.packet_name(),
+            services::port(Protocol::UDP, udp.sport)
+        )
+    })
 }
 
 /// What a datagram from a well-known port looks like.
@@ -162,16 +157,14 @@ pub(super) const fn answer_from(sport: u16) -> Option<(Noise, &'static str)> {
 }
 
 /// An answer of a service that never leaves its own network, from far away.
-fn reflected(packet: &Packet, udp: &Udp) -> Explanation {
-    Explanation::likely(
-        Noise::Backscatter,
-        format!(
+fn reflected(case: &Case<'_>, udp: &Udp) -> Explanation {
+    case.likely(
+        Noise::Backscatter, || format!(
             "{} answers from {}, a service that no honest question reaches from outside its own network. Probably somebody asked it \
              with this computer's address as forged sender; very many such answers are a flood.",
-            packet.src,
+            case.packet.src,
             services::port(Protocol::UDP, udp.sport)
-        ),
-    )
+        ))
 }
 
 /// A datagram between ports that no well-known service has.
@@ -180,42 +173,37 @@ fn unknown_service(case: &Case<'_>, udp: &Udp, local: bool) -> Explanation {
     let Udp { sport, dport, .. } = *udp;
     let like_peers = sport == dport || detect::is_peer_port(sport) || detect::is_peer_port(dport);
     if TRACEROUTE.contains(&dport) && case.packet.ttl <= MAX_HOPS && !like_peers {
-        return Explanation::likely(
-            Noise::Traceroute,
-            format!(
+        return case.likely(
+            Noise::Traceroute, || format!(
                 "{src} is probably looking which way packets take to {} (traceroute, port {dport}). That tells it no more than \
                  where this computer stands in the net.",
                 case.target()
-            ),
-        );
+            ));
     }
-    let from = services::port(Protocol::UDP, sport);
     if sport >= 1024 && (like_peers || (!local && sport >= FIRST_CLIENT_PORT)) {
-        return peers(case, &from, dport);
+        return peers(case, sport, dport);
     }
     let who = if local {
         "a device of this network"
     } else {
         "a server"
     };
-    Explanation::likely(
-        Noise::LateAnswer,
-        format!(
-            "{src} sent {} from {from} to port {dport}, one of those that this computer's own questions start from: probably the \
+    case.likely(
+        Noise::LateAnswer, || format!(
+            "{src} sent {} from {} to port {dport}, one of those that this computer's own questions start from: probably the \
              late answer of {who}.",
-            case.packet_name()
-        ),
-    )
+            case.packet_name(),
+            services::port(Protocol::UDP, sport)
+        ))
 }
 
 /// Somebody who probably speaks with a program of many partners.
-fn peers(case: &Case<'_>, from: &str, dport: u16) -> Explanation {
-    Explanation::likely(
-        Noise::PeerToPeer,
-        format!(
-            "{} speaks from {from} to port {dport}: probably a partner of a file exchange, a game or a call. Such partners go on for \
+fn peers(case: &Case<'_>, sport: u16, dport: u16) -> Explanation {
+    case.likely(
+        Noise::PeerToPeer, || format!(
+            "{} speaks from {} to port {dport}: probably a partner of a file exchange, a game or a call. Such partners go on for \
              hours after the program here has ended.",
-            case.packet.src
-        ),
-    )
+            case.packet.src,
+            services::port(Protocol::UDP, sport)
+        ))
 }

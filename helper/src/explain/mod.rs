@@ -28,7 +28,7 @@ pub use refused::refused;
 use crate::{
     decode::{Body, Report},
     detect::{self, Harmless, Nature},
-    event::Timestamp,
+    event::{Event, Timestamp, Verdict},
     flow::FlowRing,
     neighbourhood::Neighbourhood,
     packet::{Packet, Protocol, Transport},
@@ -53,32 +53,21 @@ pub struct Explanation {
 }
 
 impl Explanation {
-    fn noise(noise: Noise, outlook: Outlook, reason: impl Into<String>) -> Self {
+    /// What headers alone show to be a part of every network.
+    fn fine(noise: Noise, reason: String) -> Self {
         Self {
             class: Class::Noise(noise),
-            outlook,
-            reason: reason.into(),
+            outlook: Outlook::Fine,
+            reason,
         }
     }
 
-    /// What headers alone show to be a part of every network.
-    fn fine(noise: Noise, reason: impl Into<String>) -> Self {
-        Self::noise(noise, Outlook::Fine, reason)
-    }
-
-    /// What is harmless if it is what it looks like.
-    fn likely(noise: Noise, reason: impl Into<String>) -> Self {
-        Self::noise(noise, Outlook::Likely, reason)
-    }
-
     /// What breaks rules, so that nobody takes it.
-    fn void(noise: Noise, reason: impl Into<String>) -> Self {
-        Self::noise(noise, Outlook::Void, reason)
-    }
-
-    /// What is no attack by itself, but ought to be understood.
-    fn odd(noise: Noise, reason: impl Into<String>) -> Self {
-        Self::noise(noise, Outlook::Odd, reason)
+    fn void(noise: Noise, reason: String) -> Self {
+        Self {
+            outlook: Outlook::Void,
+            ..Self::fine(noise, reason)
+        }
     }
 }
 
@@ -102,48 +91,143 @@ pub fn explain_beside(
     flows: &FlowRing,
 ) -> Explanation {
     match &report.body {
-        Body::Packet(packet) => Case {
-            report,
-            packet,
-            time,
-            neighbourhood,
-            flows,
+        Body::Packet(packet) => {
+            let case = Case {
+                packet,
+                time,
+                input: &report.input,
+                physical_input: &report.physical_input,
+                output: &report.output,
+                group: report.group,
+                verdict: report.verdict(),
+                neighbourhood,
+                flows,
+                wordless: false,
+            };
+            match report.event(time, case.verdict) {
+                Some(event) => case.explain(&detect::classify(&event, neighbourhood, flows)),
+                None => case.own(report.answer, report.owner),
+            }
         }
-        .explain(),
         Body::Arp(arp) => link::arp(arp),
         Body::Martian(martian) => link::martian(martian, &report.input),
         Body::Frame => link::frame(report.mac),
     }
 }
 
+/// Says what an event's packet is, which detection has judged so.
+#[must_use]
+pub fn explain_event(
+    event: &Event,
+    judged: &detect::Class,
+    neighbourhood: &Neighbourhood,
+    flows: &FlowRing,
+) -> Explanation {
+    Case::of(event, neighbourhood, flows).explain(judged)
+}
+
+/// The same in one word, which costs no allocation: for every packet that comes.
+#[must_use]
+pub fn class_of(
+    event: &Event,
+    judged: &detect::Class,
+    neighbourhood: &Neighbourhood,
+    flows: &FlowRing,
+) -> Class {
+    let case = Case {
+        wordless: true,
+        ..Case::of(event, neighbourhood, flows)
+    };
+    case.explain(judged).class
+}
+
 /// A packet with what is known of it.
 #[derive(Debug, Clone, Copy)]
 struct Case<'a> {
-    report: &'a Report,
     packet: &'a Packet,
     time: Timestamp,
+    /// The interface it came in by.
+    input: &'a str,
+    /// The port of a bridge it came in by.
+    physical_input: &'a str,
+    /// The interface it leaves by.
+    output: &'a str,
+    /// Was the frame sent to a group?
+    group: bool,
+    verdict: Verdict,
     neighbourhood: &'a Neighbourhood,
     flows: &'a FlowRing,
+    /// Is the class alone asked for? Then no sentence is made.
+    wordless: bool,
 }
 
-impl Case<'_> {
-    fn explain(&self) -> Explanation {
-        let Some(event) = self.report.clone().into_event(self.time) else {
-            return self.own();
-        };
+impl<'a> Case<'a> {
+    /// An event does not tell the port of a bridge, nor where the packet goes on to.
+    fn of(event: &'a Event, neighbourhood: &'a Neighbourhood, flows: &'a FlowRing) -> Self {
+        Self {
+            packet: &event.packet,
+            time: event.time,
+            input: &event.interface,
+            physical_input: "",
+            output: "",
+            group: event.group,
+            verdict: event.verdict,
+            neighbourhood,
+            flows,
+            wordless: false,
+        }
+    }
+
+    /// What it is, in a word and, where they are wanted, in sentences.
+    fn say(&self, class: Class, outlook: Outlook, words: impl FnOnce() -> String) -> Explanation {
+        Explanation {
+            class,
+            outlook,
+            reason: if self.wordless {
+                String::new()
+            } else {
+                words()
+            },
+        }
+    }
+
+    fn noise(&self, noise: Noise, outlook: Outlook, words: impl FnOnce() -> String) -> Explanation {
+        self.say(Class::Noise(noise), outlook, words)
+    }
+
+    /// What headers alone show to be a part of every network.
+    fn fine(&self, noise: Noise, words: impl FnOnce() -> String) -> Explanation {
+        self.noise(noise, Outlook::Fine, words)
+    }
+
+    /// What is harmless if it is what it looks like.
+    fn likely(&self, noise: Noise, words: impl FnOnce() -> String) -> Explanation {
+        self.noise(noise, Outlook::Likely, words)
+    }
+
+    /// What breaks rules, so that nobody takes it.
+    fn void(&self, noise: Noise, words: impl FnOnce() -> String) -> Explanation {
+        self.noise(noise, Outlook::Void, words)
+    }
+
+    /// What is no attack by itself, but ought to be understood.
+    fn odd(&self, noise: Noise, words: impl FnOnce() -> String) -> Explanation {
+        self.noise(noise, Outlook::Odd, words)
+    }
+
+    fn explain(&self, judged: &detect::Class) -> Explanation {
         let relation = || {
             self.flows
                 .relation(self.packet, self.time, self.neighbourhood)
         };
-        match detect::classify(&event, self.neighbourhood, self.flows) {
-            detect::Class::Harmless(harmless) => relation()
-                .filter(|_| harmless == Harmless::Flow)
-                .map_or_else(
-                    || self.harmless(harmless),
-                    |relation| flow::explain(self, relation),
-                ),
+        match judged {
+            detect::Class::Harmless(Harmless::Flow) => relation().map_or_else(
+                || self.harmless(Harmless::Flow),
+                |relation| flow::explain(self, relation),
+            ),
+            detect::Class::Harmless(harmless) => self.harmless(*harmless),
             detect::Class::Probe(probe) if probe.nature == Nature::Impossible => {
-                probe::explain(self, &probe)
+                probe::explain(self, probe)
             }
             detect::Class::Probe(probe) if probe.nature != Nature::Plain => {
                 if let Some(relation) = relation().filter(|_| probe.nature == Nature::ReplyLike) {
@@ -159,14 +243,14 @@ impl Case<'_> {
             detect::Class::Probe(probe) if probe.tool.is_none() && self.is_from_container() => {
                 self.container()
             }
-            detect::Class::Probe(probe) => probe::explain(self, &probe),
+            detect::Class::Probe(probe) => probe::explain(self, probe),
         }
     }
 
     /// A packet that detection calls harmless: which noise is it?
     fn harmless(&self, harmless: Harmless) -> Explanation {
         if self.neighbourhood.is_own(self.packet.src) {
-            return self.own();
+            return self.own(false, None);
         }
         if harmless == Harmless::Fragment
             || self
@@ -179,17 +263,16 @@ impl Case<'_> {
         if let Some(upkeep) = upkeep::explain(self) {
             return upkeep;
         }
-        if self.report.group {
+        if self.group {
             return group::explain(self);
         }
         if self.packet.src.is_unspecified() {
-            return Explanation::void(
-                Noise::Malformed,
+            return self.void(Noise::Malformed, || {
                 format!(
                     "A packet from {}, an address that stands for none. Nobody can be answered there, so nobody will take it.",
                     self.packet.src
-                ),
-            );
+                )
+            });
         }
         match &self.packet.transport {
             Transport::Icmp(icmp) if harmless == Harmless::Error => icmp::error(self, icmp),
@@ -198,20 +281,16 @@ impl Case<'_> {
         }
     }
 
-    fn own(&self) -> Explanation {
+    /// What this computer sent; or, where it is an answer, somebody who goes on with a conversation. A socket of ours may be told
+    /// by the numbers of its user and group.
+    fn own(&self, answer: bool, owner: Option<(u32, u32)>) -> Explanation {
         let Packet { src, dst, .. } = self.packet;
-        let what = self.what();
-        if self.report.answer {
-            return Explanation::fine(
-                Noise::Own,
-                format!(
+        self.fine(Noise::Own, || {
+            let what = self.what();
+            match owner {
+                _ if answer => format!(
                     "{src} goes on with a conversation that this computer takes part in, with {what}."
                 ),
-            );
-        }
-        Explanation::fine(
-            Noise::Own,
-            match self.report.owner {
                 Some((uid, _)) => format!(
                     "This computer itself sent {what} to {dst}; a program of the user with the number {uid} did."
                 ),
@@ -219,50 +298,46 @@ impl Case<'_> {
                     format!("This computer talks to itself: {what} from {src} to {dst}.")
                 }
                 None => format!("This computer itself sent {what} to {dst}."),
-            },
-        )
+            }
+        })
     }
 
     fn fragment(&self) -> Explanation {
-        Explanation::likely(
-            Noise::Fragment,
+        self.likely(Noise::Fragment, || {
             format!(
                 "A later piece of a large packet from {}, without ports of its own. What the packet is for, only its first piece \
                  tells, which is judged by itself.",
                 self.packet.src
-            ),
-        )
+            )
+        })
     }
 
     fn container(&self) -> Explanation {
-        let (src, input) = (self.packet.src, self.report.input);
-        let target = match self.packet.dport() {
-            Some(port) => format!(
-                "{} of {}",
-                services::port(self.packet.protocol, port),
-                self.target()
-            ),
-            None => self.target().into_owned(),
-        };
-        Explanation::likely(
-            Noise::Container,
+        self.likely(Noise::Container, || {
+            let (src, input) = (self.packet.src, self.input);
+            let target = match self.packet.dport() {
+                Some(port) => format!(
+                    "{} of {}",
+                    services::port(self.packet.protocol, port),
+                    self.target()
+                ),
+                None => self.target().into_owned(),
+            };
             format!(
                 "{src} is probably a container or a virtual machine of this computer (interface {input}) and speaks to {target}. \
                  Their traffic crosses the firewall like a stranger's; only many different ports would be an alert."
-            ),
-        )
+            )
+        })
     }
 
     /// Did it come from a container or a virtual machine of this computer?
     fn is_from_container(&self) -> bool {
         self.neighbourhood.is_near(self.packet.src)
-            && [&self.report.input, &self.report.physical_input]
-                .into_iter()
-                .any(|name| {
-                    CONTAINER_INTERFACES
-                        .iter()
-                        .any(|begin| name.starts_with(begin))
-                })
+            && [self.input, self.physical_input].into_iter().any(|name| {
+                CONTAINER_INTERFACES
+                    .iter()
+                    .any(|begin| name.starts_with(begin))
+            })
     }
 
     /// Does the sender seem to stand on this network? By its address, or since no router passed the packet on.
@@ -279,9 +354,12 @@ impl Case<'_> {
         }
     }
 
-    /// Whom it is for.
+    /// Whom it is for: another one where it is handed on, as an interface tells or, where our addresses are known, its own.
     fn target(&self) -> Cow<'static, str> {
-        if self.report.output.is_empty() {
+        let Neighbourhood { addresses, .. } = self.neighbourhood;
+        let is_handed_on =
+            !addresses.is_empty() && !self.group && !self.neighbourhood.is_own(self.packet.dst);
+        if self.output.is_empty() && !is_handed_on {
             Cow::Borrowed("this computer")
         } else {
             Cow::Owned(self.packet.dst.to_string())

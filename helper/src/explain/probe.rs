@@ -17,6 +17,13 @@ const AMPLIFIERS: [u16; 13] = [
 
 /// Explains a probe.
 pub(super) fn explain(case: &Case<'_>, probe: &Probe) -> Explanation {
+    case.say(Class::Probe(probe.kind), Outlook::Probe, || {
+        sentences(case, probe)
+    })
+}
+
+/// What it does, what makes an alert of it, and what became of it.
+fn sentences(case: &Case<'_>, probe: &Probe) -> String {
     let mut reason = match probe.kind {
         Kind::Bogon | Kind::Land => forged(case, probe.kind),
         _ => format!("{} {}", case.packet.src, deed(case, probe)),
@@ -28,16 +35,12 @@ pub(super) fn explain(case: &Case<'_>, probe: &Probe) -> Explanation {
         reason += " Computers of one network ask each other for that, so from a neighbour it counts for less.";
     }
     reason += threshold(case, probe);
-    reason += match case.report.verdict() {
-        Verdict::Dropped => " Your firewall stopped it.",
-        Verdict::Passed => " Your firewall let it pass.",
-        Verdict::Mixed | Verdict::Unknown => " What became of it, the line does not tell.",
-    };
-    Explanation {
-        class: Class::Probe(probe.kind),
-        outlook: Outlook::Probe,
-        reason,
-    }
+    reason
+        + match case.verdict {
+            Verdict::Dropped => " Your firewall stopped it.",
+            Verdict::Passed => " Your firewall let it pass.",
+            Verdict::Mixed | Verdict::Unknown => " What became of it, the line does not tell.",
+        }
 }
 
 /// What makes an alert of it: detection counts what is different from the origin's other probes.
@@ -46,7 +49,7 @@ fn threshold(case: &Case<'_>, probe: &Probe) -> &'static str {
     match (probe.nature, probe.kind) {
         (_, Kind::Bogon | Kind::Land) => " One such packet is no alert; three different ones are.",
         // What the firewall let pass weighs less, so that three are not enough.
-        (Nature::Impossible, _) if case.report.verdict() == Verdict::Passed => {
+        (Nature::Impossible, _) if case.verdict == Verdict::Passed => {
             " One such packet is no alert; many different ones are."
         }
         (Nature::Impossible, _) if has_port => {

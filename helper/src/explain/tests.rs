@@ -40,13 +40,9 @@ fn a_probe_is_told_to_be_stopped_only_where_the_line_says_so() {
     ] {
         let report = report(prefix);
         assert_eq!(report.verdict(), verdict);
-        let case = Case {
-            report: &report,
-            packet: report.packet().unwrap(),
-            time: Timestamp(0),
-            flows: &FlowRing::none(),
-            neighbourhood: &Neighbourhood::default(),
-        };
+        let event = report.into_event(Timestamp(0)).unwrap();
+        let (home, flows) = (Neighbourhood::default(), FlowRing::none());
+        let case = Case::of(&event, &home, &flows);
         for kind in Kind::ALL {
             let probe = Probe {
                 kind: *kind,
@@ -73,6 +69,54 @@ fn a_probe_is_told_to_be_stopped_only_where_the_line_says_so() {
             );
         }
     }
+}
+
+#[test]
+fn an_event_is_explained_as_its_line_is_and_its_class_needs_no_words() {
+    let (home, flows) = (Neighbourhood::default(), FlowRing::none());
+    let mut alike = 0_u32;
+    for row in include_str!("../../../tests/data/lines/explained.tsv").lines() {
+        let line = row.split('\t').nth(3).unwrap();
+        let Ok(report) = decode::log_line(line.as_bytes()) else {
+            continue;
+        };
+        let Some(event) = report.clone().into_event(Timestamp(0)) else {
+            continue;
+        };
+        let judged = detect::classify(&event, &home, &flows);
+        let of_line = explain(&report, &home);
+        let of_event = explain_event(&event, &judged, &home, &flows);
+        // Where a packet goes on to, and by which port of a bridge it came, an event does not tell.
+        if report.output.is_empty() && report.physical_input.is_empty() {
+            assert_eq!(of_event, of_line, "{line}");
+            alike += 1;
+        }
+        assert_eq!(
+            class_of(&event, &judged, &home, &flows),
+            of_event.class,
+            "{line}"
+        );
+    }
+    assert!(alike > 100, "{alike}");
+}
+
+#[test]
+fn what_is_handed_on_is_for_another_where_our_addresses_are_known() {
+    let event = report("", "PROTO=UDP SPT=443 DPT=45000 LEN=20 ")
+        .into_event(Timestamp(0))
+        .unwrap();
+    let flows = FlowRing::none();
+    let target = |addresses: &[&str]| {
+        let home = Neighbourhood {
+            addresses: addresses.iter().map(|own| own.parse().unwrap()).collect(),
+            ..Neighbourhood::default()
+        };
+        Case::of(&event, &home, &flows).target().into_owned()
+    };
+    let dst = event.packet.dst.to_string();
+    assert_eq!(target(&[]), "this computer");
+    assert_eq!(target(&[&dst]), "this computer");
+    assert_eq!(target(&["198.51.100.77"]), dst);
 }
 
 #[test]

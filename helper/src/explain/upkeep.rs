@@ -28,35 +28,33 @@ fn dhcp(case: &Case<'_>, sport: u16, dport: u16) -> Option<Explanation> {
         .find(|(server, client)| [*server, *client].contains(&dport))?;
     let src = case.packet.src;
     if dport == server && (sport == client || case.packet.is_to_group()) {
-        let reason = if src.is_unspecified() {
-            "A device that has no address yet asks this network for one (DHCP). Every device does that when it comes."
+        let reason = || {
+            if src.is_unspecified() {
+                "A device that has no address yet asks this network for one (DHCP). Every device does that when it comes."
                 .to_owned()
-        } else {
-            format!(
-                "{src} asks this network for its address and settings (DHCP), as every device does."
-            )
+            } else {
+                format!(
+                    "{src} asks this network for its address and settings (DHCP), as every device does."
+                )
+            }
         };
-        return Some(Explanation::fine(Noise::Dhcp, reason));
+        return Some(case.fine(Noise::Dhcp, reason));
     }
     if dport != client || !(sport == server || is_link_local(src)) {
         return None;
     }
     Some(if case.is_on_link() {
-        Explanation::likely(
-            Noise::Dhcp,
-            format!(
+        case.likely(
+            Noise::Dhcp, || format!(
                 "{src} gives out addresses on this network (DHCP), as your router probably does. Whether it is your router, the line \
                  does not tell."
-            ),
-        )
+            ))
     } else {
-        Explanation::odd(
-            Noise::Dhcp,
-            format!(
+        case.odd(
+            Noise::Dhcp, || format!(
                 "{src} gives out addresses (DHCP), but does not seem to be on this network. Servers of some providers stand so far \
                  away; nobody else should do so."
-            ),
-        )
+            ))
     })
 }
 
@@ -67,78 +65,72 @@ const fn is_link_local(address: IpAddr) -> bool {
 
 /// The line tells no type, so that the destination must (RFC 2236 section 9, RFC 3376 section 4.2.14).
 fn igmp(case: &Case<'_>) -> Explanation {
-    let (who, dst) = (case.who(), case.packet.dst);
+    let dst = case.packet.dst;
     let IpAddr::V4(group) = dst else {
-        return void_igmp(&who, dst);
+        return void_igmp(case, dst);
     };
-    let reason = match group.octets() {
-        [224, 0, 0, 1] => format!(
-            "{who} asks which computers of this network listen to group messages (IGMP). Routers and switches ask every minute or two."
-        ),
-        [224, 0, 0, 2] => format!(
-            "{who} tells the routers of this network that it stops listening to a group (IGMP)."
-        ),
-        [224, 0, 0, 22] => format!(
-            "{who} says which group messages it listens to (IGMP). Televisions, speakers and computers do so all the time."
-        ),
-        _ if group.is_multicast() => format!(
-            "{who} says that it listens to messages for {dst}, or asks who does (IGMP). Televisions, speakers and routers do so all the \
-             time."
-        ),
-        _ if case.is_on_link() => {
-            return Explanation::likely(
-                Noise::Igmp,
-                format!(
-                    "{who} speaks of group messages to {dst} alone (IGMP): probably a router or a switch that asks this computer for \
-                     its groups."
+    if group.is_multicast() {
+        return case.fine(Noise::Igmp, || {
+            let who = case.who();
+            match group.octets() {
+                [224, 0, 0, 1] => format!(
+                    "{who} asks which computers of this network listen to group messages (IGMP). Routers and switches ask every minute or two."
                 ),
-            );
-        }
-        _ => return void_igmp(&who, dst),
-    };
-    Explanation::fine(Noise::Igmp, reason)
+                [224, 0, 0, 2] => format!(
+                    "{who} tells the routers of this network that it stops listening to a group (IGMP)."
+                ),
+                [224, 0, 0, 22] => format!(
+                    "{who} says which group messages it listens to (IGMP). Televisions, speakers and computers do so all the time."
+                ),
+                _ => format!(
+                    "{who} says that it listens to messages for {dst}, or asks who does (IGMP). Televisions, speakers and routers do \
+                     so all the time."
+                ),
+            }
+        });
+    }
+    if !case.is_on_link() {
+        return void_igmp(case, dst);
+    }
+    case.likely(Noise::Igmp, || {
+        format!(
+            "{} speaks of group messages to {dst} alone (IGMP): probably a router or a switch that asks this computer for its groups.",
+            case.who()
+        )
+    })
 }
 
 /// Membership is told within one network alone.
-fn void_igmp(who: &str, dst: IpAddr) -> Explanation {
-    Explanation::odd(
-        Noise::Igmp,
-        format!(
-            "{who} speaks of group messages to {dst} alone (IGMP), but does not seem to be on this network, which such messages never \
-             leave. Port scanners send one when they look which protocols a computer speaks."
-        ),
-    )
+fn void_igmp(case: &Case<'_>, dst: IpAddr) -> Explanation {
+    case.odd(
+        Noise::Igmp, || format!(
+            "{} speaks of group messages to {dst} alone (IGMP), but does not seem to be on this network, which such messages never \
+             leave. Port scanners send one when they look which protocols a computer speaks.",
+            case.who()
+        ))
 }
 
 fn ipv4(case: &Case<'_>, icmp: &Icmp) -> Option<Explanation> {
     let src = case.packet.src;
     Some(match icmp.kind {
-        5 if case.is_on_link() => Explanation::odd(
-            Noise::IcmpRedirect,
-            format!(
+        5 if case.is_on_link() => case.odd(
+            Noise::IcmpRedirect, || format!(
                 "{src} says that another router knows a shorter way to some address (ICMP redirect). Your router may say so; if this is \
                  not its address, somebody tries to lead traffic astray."
-            ),
-        ),
-        5 => Explanation::odd(
-            Noise::IcmpRedirect,
-            format!(
+            )),
+        5 => case.odd(
+            Noise::IcmpRedirect, || format!(
                 "{src} says that another router knows a shorter way to some address (ICMP redirect), but does not seem to be on this \
                  network, whose routers alone may say so: probably somebody tries to lead traffic astray. The kernel takes it from no \
                  router but the one in use."
-            ),
-        ),
+            )),
         // RFC 1256.
-        9 => Explanation::fine(
-            Noise::NeighbourDiscovery,
-            format!(
+        9 => case.fine(
+            Noise::NeighbourDiscovery, || format!(
                 "{src} says that it is a router (ICMP router advertisement). The kernel takes no notice of that."
-            ),
-        ),
-        10 => Explanation::fine(
-            Noise::NeighbourDiscovery,
-            format!("{src} asks for the routers of this network (ICMP router solicitation)."),
-        ),
+            )),
+        10 => case.fine(
+            Noise::NeighbourDiscovery, || format!("{src} asks for the routers of this network (ICMP router solicitation).")),
         _ => return None,
     })
 }
@@ -147,23 +139,19 @@ fn ipv6(case: &Case<'_>, icmp: &Icmp) -> Option<Explanation> {
     let Packet { src, dst, ttl, .. } = case.packet;
     let (noise, outlook, does) = message(icmp.kind)?;
     if noise == Noise::NeighbourDiscovery && *ttl != ON_LINK {
-        return Some(Explanation::void(
-            Noise::Malformed,
-            format!(
+        return Some(case.void(
+            Noise::Malformed, || format!(
                 "{src} speaks of neighbours or routers of this network to {dst}, but its hop limit is {ttl} where every honest \
                  one is 255: it may have come from outside. The kernel ignores it."
-            ),
-        ));
+            )));
     }
     // A router says so from its link-local address alone (RFC 4861 sections 6.1.2 and 8.1).
     if matches!(icmp.kind, 134 | 137) && !is_link_local(*src) {
-        return Some(Explanation::odd(
-            noise,
-            format!(
+        return Some(case.odd(
+            noise, || format!(
                 "{src} {does}. But a router says so from an address that begins with fe80, so this is no honest router. The kernel \
                  ignores it."
-            ),
-        ));
+            )));
     }
     let end = match icmp.kind {
         134 => {
@@ -174,11 +162,7 @@ fn ipv6(case: &Case<'_>, icmp: &Icmp) -> Option<Explanation> {
         }
         _ => ".",
     };
-    Some(Explanation::noise(
-        noise,
-        outlook,
-        format!("{} {does}{end}", case.who()),
-    ))
+    Some(case.noise(noise, outlook, || format!("{} {does}{end}", case.who())))
 }
 
 /// What a message of this type says (RFC 4861, RFC 4286, RFC 2710, RFC 3810).
