@@ -8,7 +8,7 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::{detect, source::nflog::DEFAULT_GROUP, store::DEFAULT_CAPACITY};
+use crate::{detect, rules::Rules, source::nflog::DEFAULT_GROUP, store::DEFAULT_CAPACITY};
 
 /// Where the configuration lies if the command line does not say.
 pub const DEFAULT_PATH: &str = "/etc/wallwatch/config.toml";
@@ -83,6 +83,7 @@ struct Written {
     nfqueue: Queues,
     history: History,
     detect: detect::Config,
+    rule: Rules,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -173,6 +174,8 @@ pub struct Config {
     pub history: usize,
     /// The thresholds of detection.
     pub detect: detect::Config,
+    /// What is trusted and muted.
+    pub rules: Rules,
     /// The file that it stands in, or would stand in.
     pub path: PathBuf,
     /// How the file's text has to be changed to set another group.
@@ -248,6 +251,7 @@ impl Config {
             queues: file.nfqueue.queues,
             history: file.history.alerts.unwrap_or(DEFAULT_CAPACITY),
             detect: file.detect,
+            rules: file.rule,
             path: path.to_owned(),
             place,
         }

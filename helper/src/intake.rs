@@ -227,6 +227,7 @@ impl Intake {
         if let Some(outlook) = outlook {
             outlook.before_telling(watcher, changes);
         }
+        watcher.mute(changes);
         for change in changes.drain(..) {
             self.store
                 .lock()

@@ -2,7 +2,8 @@
 //!
 //! The modules stand in the order of the data. [`packet`], [`event`] and [`flow`] hold what flows. [`decode`] makes packets of bytes
 //! and lines. [`detect`] weighs each event, with [`neighbourhood`] telling what this machine is, and finds the attacks;
-//! [`alert`] keeps them as incidents and says by [`exposure`] what they can reach. [`explain`] says in words what a single packet is for. [`watcher`] is that way as a whole, a pure value that live sources and
+//! [`alert`] keeps them as incidents and says by [`exposure`] what they can reach. [`explain`] says in words what a single packet is for, and counts what is harmless. [`rules`] are what the administrator trusts
+//! and mutes. [`watcher`] is that way as a whole, a pure value that live sources and
 //! [`replay`] of log files drive alike.
 //!
 //! The rest touches the system: [`source`] brings events in ([`sources`] are all that there are), by what [`sys`] asks of the kernel, and hands them to the [`intake`],
@@ -32,6 +33,7 @@ pub mod neighbourhood;
 pub mod packet;
 pub mod pipeline;
 pub mod replay;
+pub mod rules;
 pub mod service;
 pub mod source;
 pub mod sources;

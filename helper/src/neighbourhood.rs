@@ -43,17 +43,23 @@ impl Network {
     /// Is this one of its addresses?
     #[must_use]
     pub fn contains(&self, address: IpAddr) -> bool {
-        // Shifted by all of its bits nothing of a number is left, which `checked_shr` calls an overflow.
-        let beyond = |bits: u32| bits.saturating_sub(u32::from(self.prefix_len));
-        match (self.address, address) {
-            (IpAddr::V4(a), IpAddr::V4(b)) => (a.to_bits() ^ b.to_bits())
-                .checked_shr(beyond(u32::BITS))
-                .is_none_or(|differs| differs == 0),
-            (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits() ^ b.to_bits())
-                .checked_shr(beyond(u128::BITS))
-                .is_none_or(|differs| differs == 0),
-            _ => false,
-        }
+        shares_prefix(self.address, address, self.prefix_len)
+    }
+}
+
+/// Do so many leading bits of two addresses agree?
+#[must_use]
+pub fn shares_prefix(one: IpAddr, other: IpAddr, prefix_len: u8) -> bool {
+    // Shifted by all of its bits nothing of a number is left, which `checked_shr` calls an overflow.
+    let beyond = |bits: u32| bits.saturating_sub(u32::from(prefix_len));
+    match (one, other) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => (a.to_bits() ^ b.to_bits())
+            .checked_shr(beyond(u32::BITS))
+            .is_none_or(|differs| differs == 0),
+        (IpAddr::V6(a), IpAddr::V6(b)) => (a.to_bits() ^ b.to_bits())
+            .checked_shr(beyond(u128::BITS))
+            .is_none_or(|differs| differs == 0),
+        _ => false,
     }
 }
 

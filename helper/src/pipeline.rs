@@ -74,7 +74,8 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     let first_seq = u64::try_from(started_at.0).unwrap_or(1);
     let surroundings = Surroundings::open();
     let neighbourhood = surroundings.watch().borrow().clone();
-    let watcher = Watcher::new(config.detect, neighbourhood, first_seq);
+    let watcher =
+        Watcher::new(config.detect, neighbourhood, first_seq).with_rules(config.rules.clone());
     let intake = Intake::new(watcher, Arc::clone(&store), change_in, Arc::clone(&board));
     let outlook = surroundings.outlook();
     let ufw_heard = outlook.ufw_heard();

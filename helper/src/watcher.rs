@@ -11,10 +11,12 @@ use crate::{
         classify, classify_flow,
     },
     event::{Event, Feed, Interface, Prefix, Timestamp},
+    explain::{self, Ledger, Noise},
     exposure::Exposure,
     flow::{Flow, FlowRing, Stage},
     neighbourhood::Neighbourhood,
     packet::{IpOptions, Packet, Protocol, Tcp, TcpFlags, Transport},
+    rules::Rules,
 };
 
 /// The families of those who look for something.
@@ -40,6 +42,8 @@ pub struct Watcher {
     /// The number of the one incident that distributed scans are.
     distributed: u64,
     incidents: Incidents,
+    rules: Rules,
+    noise: Ledger,
 }
 
 impl Watcher {
@@ -58,7 +62,15 @@ impl Watcher {
             tries: Tries::new(next_seq),
             crowds: Crowds::new(next_seq),
             incidents: Incidents::new(config, next_seq),
+            rules: Rules::default(),
+            noise: Ledger::default(),
         }
+    }
+
+    /// The same with what the administrator trusts and mutes.
+    #[must_use]
+    pub fn with_rules(self, rules: Rules) -> Self {
+        Self { rules, ..self }
     }
 
     /// Takes over what is newly known of this machine.
@@ -72,20 +84,31 @@ impl Watcher {
     }
 
     /// Looks at one event of a packet that came to this machine; what this machine sends is no event. Says whether the packet
-    /// may belong to an attack.
+    /// may belong to an attack; else it is counted as noise. What looks like a late answer is noise too, unless there is very much
+    /// of it.
     pub fn observe(&mut self, event: &Event, changes: &mut Vec<Change>) -> bool {
         self.tick_before(event.time, changes);
-        let class = classify(event, &self.neighbourhood, &self.flows);
+        let judged = classify(event, &self.neighbourhood, &self.flows);
         let trace = Trace::from(event);
-        if let Some(flood) = self.floods.observe(&event.packet, &trace, &class) {
+        if let Class::Probe(probe) = &judged
+            && self.trusts(&trace, probe)
+        {
+            return false;
+        }
+        if let Some(flood) = self.floods.observe(&event.packet, &trace, &judged) {
             self.flood(&trace, &flood, changes);
             return true;
         }
-        let Class::Probe(probe) = class else {
+        let Class::Probe(probe) = judged else {
+            self.count(event, &judged);
             return false;
         };
+        let is_noise = matches!(probe.nature, Nature::ReplyLike | Nature::Mutual);
+        if is_noise {
+            self.count(event, &judged);
+        }
         self.weigh(&trace, &probe, changes);
-        true
+        !is_noise
     }
 
     /// Takes in a packet of a flood: whoever sent it takes no place of those who are watched.
@@ -113,12 +136,58 @@ impl Watcher {
             .observe_flood(tag, trace, &probe, flood, changes);
     }
 
+    /// Counts a packet that is harmless, or looks as if.
+    fn count(&mut self, event: &Event, judged: &Class) {
+        let Self {
+            neighbourhood,
+            flows,
+            noise,
+            ..
+        } = self;
+        let class = explain::class_of(event, judged, neighbourhood, flows);
+        if let explain::Class::Noise(class) = class {
+            let seen = (event.time, event.packet.src, event.feed);
+            noise.count(class, seen, || {
+                explain::explain_event(event, judged, neighbourhood, flows).reason
+            });
+        }
+    }
+
+    /// Is this trusted by a rule? Then it is counted.
+    fn trusts(&mut self, trace: &Trace, probe: &Probe) -> bool {
+        let Some(rule) = self.rules.trusting(trace, probe.kind) else {
+            return false;
+        };
+        let seen = (trace.time, trace.src, trace.feed);
+        self.noise
+            .count(Noise::Trusted, seen, || explain::trusted(trace, rule));
+        true
+    }
+
+    /// What was harmless so far, by its classes.
+    #[must_use]
+    pub const fn noise(&self) -> &Ledger {
+        &self.noise
+    }
+
+    /// Takes the popup from changes of incidents that a rule mutes. To be called before anybody is told of them.
+    pub fn mute(&self, changes: &mut [Change]) {
+        for change in changes {
+            let (Change::Raised(alert) | Change::Updated(alert) | Change::Closed(alert)) = change;
+            alert.popup &= !self.rules.mutes(alert);
+        }
+    }
+
     /// Puts right what was told of this packet, which is what the event says now.
     pub fn put_right(&mut self, event: &Event, told: Verdict) {
         let Class::Probe(probe) = classify(event, &self.neighbourhood, &self.flows) else {
             return;
         };
-        let tag = self.scan.tag(&Trace::from(event), &probe);
+        let trace = Trace::from(event);
+        if self.rules.trusting(&trace, probe.kind).is_some() {
+            return;
+        }
+        let tag = self.scan.tag(&trace, &probe);
         let is = event.verdict;
         if !self.incidents.put_right(tag, &probe, told, is) {
             self.scan.put_right(tag, told, is);
@@ -135,7 +204,11 @@ impl Watcher {
         let Class::Probe(probe) = classify_flow(flow, &self.neighbourhood, &self.flows) else {
             return false;
         };
-        self.weigh(&Trace::from(flow), &probe, changes);
+        let trace = Trace::from(flow);
+        if self.trusts(&trace, &probe) {
+            return false;
+        }
+        self.weigh(&trace, &probe, changes);
         true
     }
 
@@ -798,11 +871,7 @@ mod tests {
         for n in 0..2000_u32 {
             let src = Ipv4Addr::from_bits(0xcb00_0000 + n).to_string();
             for dport in 1..=3 {
-                let told = scene.syn(
-                    START.plus(i64::from(n) * 3_100_000),
-                    &src,
-                    dport,
-                );
+                let told = scene.syn(START.plus(i64::from(n) * 3_100_000), &src, dport);
                 closed += told
                     .iter()
                     .filter(|change| matches!(change, Change::Closed(_)))

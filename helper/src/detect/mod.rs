@@ -7,6 +7,7 @@
 
 mod class;
 mod config;
+mod container;
 mod crowd;
 mod fates;
 mod fingerprint;
@@ -30,6 +31,7 @@ pub use config::{
     Config, DEFAULT_FAST_HALF_LIFE, DEFAULT_HIGH_PORTS, DEFAULT_MEDIUM_PORTS,
     DEFAULT_SLOW_HALF_LIFE, DEFAULT_THRESHOLD,
 };
+pub(crate) use container::is_container_bridge;
 pub(crate) use crowd::MAX_DECOYS;
 pub use crowd::{Crowd, Crowds, Decoy, Gathering};
 pub use fates::Fates;

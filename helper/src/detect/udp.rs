@@ -18,8 +18,12 @@ const SERVICES: [u16; 14] = [
 const NTP: u16 = 123;
 /// Services whose partners do so within one network: `NetBIOS`.
 const MUTUAL_ON_LINK: [u16; 2] = [137, 138];
-/// Services that speak within one network only: SSDP, WSD, mDNS, LLMNR.
-const ON_LINK: [u16; 4] = [1900, 3702, 5353, 5355];
+/// Services that speak within one network only: `NetBIOS`, SSDP, WSD, mDNS, LLMNR.
+const ON_LINK: [u16; 6] = [137, 138, 1900, 3702, 5353, 5355];
+/// Services above 1023 that floods are made with where they answer anybody (US-CERT alert TA14-017A), besides those of one
+/// network: Microsoft SQL, VxWorks' debugger, Apple Remote Desktop, `CoAP`, Ubiquiti, memcached. Who speaks to them from afar asks, from
+/// whatever port.
+const AMPLIFIERS: [u16; 6] = [1434, 3283, 5683, 10001, 11211, 17185];
 /// The destination ports of traceroute (traceroute(8), option -p: 33434 and one more for each probe).
 const TRACEROUTE: RangeInclusive<u16> = 33434..=33534;
 /// DHCP and DHCPv6 servers and clients (RFC 2131, RFC 9915).
@@ -38,6 +42,16 @@ pub(super) const fn is_amplifier(sport: u16) -> bool {
         sport,
         7 | 17 | 19 | 53 | 69 | 111 | 123 | 137 | 161 | 389 | 520 | 1900 | 3702 | 5353 | 11211
     )
+}
+
+/// Is this a port that services answer from?
+pub(super) fn is_service(sport: u16) -> bool {
+    sport < 1024 || SERVICES.contains(&sport)
+}
+
+/// Is this a port of a service that speaks within one network only?
+pub(super) fn is_of_one_network(dport: u16) -> bool {
+    ON_LINK.contains(&dport)
 }
 
 /// Says what the datagram is for.
@@ -68,6 +82,11 @@ pub(super) fn judge_ports(
         return Err(Harmless::Upkeep);
     }
     let service = SERVICES.contains(&sport);
+    let asked_from_afar =
+        !on_link && (ON_LINK.contains(&dport) || AMPLIFIERS.contains(&dport)) && {
+            // Such a port is also one that our own questions may start from, where somebody has set so.
+            !neighbourhood.ephemeral.contains(&dport)
+        };
     let near_or_far = |near, far| {
         if neighbourhood.is_near(src) {
             near
@@ -78,11 +97,11 @@ pub(super) fn judge_ports(
     Ok(
         if sport == dport && (sport == NTP || (on_link && MUTUAL_ON_LINK.contains(&sport))) {
             (0.4, Nature::Mutual)
-        } else if sport == dport && service && sport < 1024 {
-            (0.4, Nature::Plain)
-        } else if sport == dport && ON_LINK.contains(&sport) && !on_link {
+        } else if asked_from_afar {
             // Who asks these from afar looks for services to make floods with.
             (1.0, Nature::Plain)
+        } else if sport == dport && service && sport < 1024 {
+            (0.4, Nature::Plain)
         } else if (service && dport >= 1024) || TRACEROUTE.contains(&dport) {
             (REPLY, Nature::ReplyLike)
         } else if sport >= 1024 && (neighbourhood.ephemeral.contains(&dport) || is_peer_port(dport))

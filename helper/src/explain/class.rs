@@ -71,6 +71,50 @@ words! {
         Malformed = "malformed",
         /// A frame that is neither IP nor ARP.
         Frame = "frame",
+        /// Of somebody, or by a way, that a rule of the configuration trusts.
+        Trusted = "trusted",
+    }
+}
+
+impl Noise {
+    /// What packets of this class are and why nobody has to fear them, as the end of a line.
+    #[must_use]
+    pub const fn what(self) -> &'static str {
+        match self {
+            Self::Mdns => "devices of this network ask for names and services (mDNS)",
+            Self::Ssdp => "devices of this network look for media players (SSDP)",
+            Self::SsdpAnswer => "media players and the like answer a search (SSDP)",
+            Self::Llmnr => "Windows computers ask for names (LLMNR)",
+            Self::WsDiscovery => "printers and cameras are looked for, or answer (WS-Discovery)",
+            Self::Netbios => "Windows computers speak of their names (NetBIOS)",
+            Self::Dhcp => "addresses are asked for and given out (DHCP)",
+            Self::Discovery => "programs and devices call everybody on this network",
+            Self::Routing => "routers and clocks speak among themselves",
+            Self::BroadcastFrame => "sent to one computer in a frame for everybody",
+            Self::Igmp => "who listens to group messages (IGMP)",
+            Self::NeighbourDiscovery => "who is where on an IPv6 network, and its routers",
+            Self::Mld => "who listens to group messages of IPv6 (MLD)",
+            Self::LateTcp => "late ends and stragglers of connections",
+            Self::LateDns => "late answers of name servers",
+            Self::LateNtp => "late answers of time servers",
+            Self::LateQuic => "tails of connections to web sites (QUIC)",
+            Self::LateStun => "late answers of servers for calls (STUN)",
+            Self::LateAnswer => "late answers of other services",
+            Self::IcmpError => "reports that something did not arrive",
+            Self::IcmpAnswer => "answers to pings",
+            Self::IcmpRedirect => "routers name a better router",
+            Self::Backscatter => "answers to what somebody sent in this computer's name",
+            Self::PeerToPeer => "partners of file exchanges, games and calls",
+            Self::Traceroute => "somebody follows the way to here",
+            Self::Fragment => "later pieces of packets, judged by the first one",
+            Self::Own => "sent by this computer itself",
+            Self::Container => "containers and virtual machines of this computer",
+            Self::Arp => "who has which address (ARP)",
+            Self::Martian => "addresses that cannot be where they were seen",
+            Self::Malformed => "against the rules, so that nobody takes it",
+            Self::Frame => "neither IP nor ARP",
+            Self::Trusted => "trusted by a rule of the configuration",
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! [`explain`] takes a [`Report`] and gives an [`Explanation`]: one word, its [`Class`], and a sentence or two. Whether a packet
 //! is harmless or a probe says [`detect::classify`] alone; here it is put into words. What could
 //! not be read is explained by [`refused()`], and [`Fields`] is a report as JSON shows it. A sentence claims only what the
-//! headers show; what is inferred is "probably" so.
+//! headers show; what is inferred is "probably" so. [`Ledger`] counts what is harmless by its class.
 
 mod class;
 mod fields;
@@ -11,19 +11,23 @@ mod flow;
 mod group;
 mod icmp;
 mod late;
+mod ledger;
 mod link;
 mod outlook;
 mod probe;
 mod refused;
 mod services;
+mod trusted;
 mod upkeep;
 
 use std::borrow::Cow;
 
 pub use class::{Class, Noise};
 pub use fields::{Fields, Inner, flag_names};
+pub use ledger::{EXAMPLE_INTERVAL, Entry, Example, Ledger};
 pub use outlook::Outlook;
 pub use refused::refused;
+pub use trusted::trusted;
 
 use crate::{
     decode::{Body, Report},
@@ -34,12 +38,9 @@ use crate::{
     packet::{Packet, Protocol, Transport},
 };
 
-/// How the interfaces of containers and virtual machines begin: Docker, Podman, LXD, Incus, LXC, libvirt, `VMware`,
-/// `VirtualBox`, systemd-nspawn, Kubernetes, Waydroid.
-const CONTAINER_INTERFACES: [&str; 17] = [
-    "docker", "br-", "veth", "podman", "cni", "lxdbr", "lxcbr", "incusbr", "virbr", "vnet",
-    "vmnet", "vboxnet", "ve-", "vb-", "cali", "flannel", "waydroid",
-];
+/// How the ends begin that containers and virtual machines of their own network have here, beside those of
+/// [`detect::is_container_bridge`]: pairs of any program, libvirt, systemd-nspawn, Kubernetes.
+const CONTAINER_PORTS: [&str; 6] = ["veth", "vnet", "ve-", "vb-", "cali", "flannel"];
 
 /// What a line tells of.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -334,9 +335,8 @@ impl<'a> Case<'a> {
     fn is_from_container(&self) -> bool {
         self.neighbourhood.is_near(self.packet.src)
             && [self.input, self.physical_input].into_iter().any(|name| {
-                CONTAINER_INTERFACES
-                    .iter()
-                    .any(|begin| name.starts_with(begin))
+                detect::is_container_bridge(name)
+                    || CONTAINER_PORTS.iter().any(|begin| name.starts_with(begin))
             })
     }
 

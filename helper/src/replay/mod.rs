@@ -14,7 +14,9 @@ use crate::{
     decode::{self, Report, Stamp, verdict_of},
     detect,
     event::{Event, Prefix, Timestamp},
+    explain::Ledger,
     neighbourhood::Neighbourhood,
+    rules::Rules,
     watcher::Watcher,
 };
 use counts::is_flagless;
@@ -60,6 +62,15 @@ impl Replay {
             verdicts: Verdicts::default(),
             waiting: Waiting::default(),
             counts: Counts::default(),
+        }
+    }
+
+    /// The same with rules that trust and mute.
+    #[must_use]
+    pub fn with_rules(self, rules: Rules) -> Self {
+        Self {
+            watcher: self.watcher.with_rules(rules),
+            ..self
         }
     }
 
@@ -122,6 +133,7 @@ impl Replay {
     }
 
     fn take_changes(&mut self) {
+        self.watcher.mute(&mut self.changes);
         for change in self.changes.drain(..) {
             let (Change::Raised(alert) | Change::Updated(alert) | Change::Closed(alert)) = change;
             self.waiting.put(alert);
@@ -143,6 +155,12 @@ impl Replay {
     #[must_use]
     pub const fn counts(&self) -> &Counts {
         &self.counts
+    }
+
+    /// What was harmless so far, by its classes.
+    #[must_use]
+    pub const fn noise(&self) -> &Ledger {
+        self.watcher.noise()
     }
 
     /// How many alerts were raised so far, given or not.
