@@ -163,13 +163,13 @@ pub struct Icmp {
     pub id: Option<u16>,
     /// Sequence number of an echo or its like.
     pub seq: Option<u16>,
-    /// What an error or a redirect says besides.
+    /// What an error, a redirect or a router advertisement says besides.
     pub detail: Option<IcmpDetail>,
     /// The packet that an error quotes, where it was told.
     pub quoted: Option<Quoted>,
 }
 
-/// What an ICMP or ICMPv6 error says besides its type and code.
+/// What an ICMP or ICMPv6 error or router advertisement says besides its type and code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum IcmpDetail {
     /// The next hop's largest packet in bytes (RFC 1191 section 4, RFC 4443 section 3.2).
@@ -178,6 +178,8 @@ pub enum IcmpDetail {
     Gateway(Ipv4Addr),
     /// Where the quoted packet is wrong, as offset in bytes (RFC 792, RFC 4443 section 3.4).
     Pointer(u32),
+    /// For how many seconds the sender of a router advertisement is a way to everywhere; 0 is never (RFC 4861 section 4.2).
+    Lifetime(u16),
 }
 
 /// A packet within an ICMP error: ours, where the error is honest. Never to be mistaken for the packet that came.

@@ -7,8 +7,8 @@ use wallwatch_dbus::{Family, Kind, Verdict};
 use crate::{
     alert::{Change, Incidents},
     detect::{
-        self, Class, Crowd, Crowds, Flood, Floods, Nature, Opening, Probe, Scan, Trace, Tries,
-        classify, classify_flow,
+        self, Class, Crowd, Crowds, Flood, Floods, Intrusion, Lan, Nature, Opening, Probe, Scan,
+        Sighting, Trace, Tries, classify, classify_flow,
     },
     event::{Event, Feed, Interface, Prefix, Timestamp},
     explain::{self, Ledger, Noise},
@@ -35,6 +35,7 @@ pub struct Watcher {
     neighbourhood: Neighbourhood,
     flows: FlowRing,
     config: detect::Config,
+    lan: Lan,
     scan: Scan,
     floods: Floods,
     tries: Tries,
@@ -52,8 +53,11 @@ impl Watcher {
     pub fn new(config: detect::Config, neighbourhood: Neighbourhood, next_seq: u64) -> Self {
         // The number of the first change is the time of the start to the microsecond, which no stranger knows.
         let scan = Scan::new(config, next_seq);
+        let mut lan = Lan::default();
+        lan.set_neighbourhood(&neighbourhood);
         Self {
             neighbourhood,
+            lan,
             flows: FlowRing::new(next_seq),
             config,
             distributed: scan.group_tag(Kind::DistributedScan),
@@ -75,6 +79,7 @@ impl Watcher {
 
     /// Takes over what is newly known of this machine.
     pub fn set_neighbourhood(&mut self, neighbourhood: Neighbourhood) {
+        self.lan.set_neighbourhood(&neighbourhood);
         self.neighbourhood = neighbourhood;
     }
 
@@ -88,8 +93,15 @@ impl Watcher {
     /// of it.
     pub fn observe(&mut self, event: &Event, changes: &mut Vec<Change>) -> bool {
         self.tick_before(event.time, changes);
-        let judged = classify(event, &self.neighbourhood, &self.flows);
         let trace = Trace::from(event);
+        if let Some(intrusion) = self.lan.observe(event, &self.neighbourhood) {
+            if self.trusts(&trace, &intrusion.probe) {
+                return false;
+            }
+            self.weigh_intrusion(&trace, &intrusion, changes);
+            return true;
+        }
+        let judged = classify(event, &self.neighbourhood, &self.flows);
         if let Class::Probe(probe) = &judged
             && self.trusts(&trace, probe)
         {
@@ -187,7 +199,7 @@ impl Watcher {
         if self.rules.trusting(&trace, probe.kind).is_some() {
             return;
         }
-        let tag = self.scan.tag(&trace, &probe);
+        let tag = self.tag(&trace, &probe);
         let is = event.verdict;
         if !self.incidents.put_right(tag, &probe, told, is) {
             self.scan.put_right(tag, told, is);
@@ -220,7 +232,7 @@ impl Watcher {
     }
 
     fn weigh(&mut self, trace: &Trace, probe: &Probe, changes: &mut Vec<Change>) {
-        let tag = self.scan.tag(trace, probe);
+        let tag = self.tag(trace, probe);
         if trace.opening != Opening::None && trace.verdict == Verdict::Passed {
             let families = SCANS
                 .into_iter()
@@ -333,6 +345,42 @@ impl Watcher {
         if !self.incidents.grow(tag, trace, &probe, changes) {
             self.incidents
                 .observe_tries(tag, trace, &probe, &trying, changes);
+        }
+    }
+
+    /// What the incident of this probe is found by. A scan in pieces is one attack, though the pieces tell nothing of the flags
+    /// that they are put together to.
+    fn tag(&self, trace: &Trace, probe: &Probe) -> u64 {
+        let tag = self.scan.tag(trace, probe);
+        if probe.kind.family() != Family::TcpStealth {
+            return tag;
+        }
+        let other = if trace.fragmented {
+            Family::TcpStealth
+        } else {
+            Family::TcpProbe
+        };
+        let other = self.scan.tag_of(trace.src, other);
+        let is_one = if trace.fragmented {
+            self.incidents.is_open(other)
+        } else {
+            self.incidents.is_in_pieces(other)
+        };
+        if is_one { other } else { tag }
+    }
+
+    /// An attack on the network is one incident, whoever its packets name as their senders.
+    fn weigh_intrusion(&mut self, trace: &Trace, intrusion: &Intrusion, changes: &mut Vec<Change>) {
+        let Intrusion { probe, before } = intrusion;
+        let tag = self.scan.group_tag(probe.kind);
+        if !self.incidents.grow(tag, trace, probe, changes) {
+            let sighting = Sighting {
+                alarm: true,
+                track: before.as_ref(),
+                ..Sighting::default()
+            };
+            self.incidents
+                .observe(tag, trace, probe, &sighting, changes);
         }
     }
 
@@ -534,6 +582,120 @@ mod tests {
         );
         assert_eq!(alert.tags, ["accepted"]);
         assert_eq!(alert.targets, ["198.51.100.1"]);
+    }
+
+    /// The event of a line.
+    fn line(time: Timestamp, rest: &str) -> Event {
+        let line = format!("X IN=eth0 OUT= MAC= {rest}");
+        let read = crate::decode::log_line(line.as_bytes()).unwrap();
+        Event {
+            verdict: Verdict::Dropped,
+            ..read.into_event(time).unwrap()
+        }
+    }
+
+    #[test]
+    fn a_flood_of_router_advertisements_is_one_incident() {
+        let mut scene = Scene::new();
+        let mut raised = Vec::new();
+        for n in 0..2000 {
+            let event = line(
+                START.plus(n * 1000),
+                &format!(
+                    "SRC=fe80::{n:x} DST=ff02::1 LEN=56 TC=0 HOPLIMIT=255 FLOWLBL=0 PROTO=ICMPv6 TYPE=134 CODE=0 "
+                ),
+            );
+            scene.watcher.observe(&event, &mut scene.changes);
+            let told = scene.told().into_iter();
+            raised.extend(told.filter(|change| matches!(change, Change::Raised(_))));
+        }
+        let [Change::Raised(alert)] = raised.as_slice() else {
+            panic!("{raised:?}")
+        };
+        assert_eq!(
+            (alert.kind.as_str(), alert.severity, alert.packets_to_alert),
+            ("rogue-ra", 3, 1)
+        );
+        assert_eq!(alert.tags, ["on-link"]);
+        let told = scene.tick(START.plus(HOUR));
+        let Some(Change::Closed(alert)) = told.last() else {
+            panic!("{told:?}")
+        };
+        assert_eq!(alert.packets, 1999);
+        assert!(
+            (1700..2300).contains(&alert.source_count),
+            "{}",
+            alert.source_count
+        );
+    }
+
+    #[test]
+    fn a_scan_in_pieces_is_one_incident_whatever_its_flags_show_later() {
+        for flags in ["SYN ", "FIN ", ""] {
+            // The own table tells of pieces at once and of packets a moment later; lines tell of both in turn.
+            for burst in [1, 4] {
+                let mut scene = Scene::new();
+                let mut told = Vec::new();
+                for first in (0..8).step_by(burst) {
+                    let each = first..first + burst;
+                    let pieces = each
+                        .clone()
+                        .map(|n| format!("{n} MF PROTO=TCP INCOMPLETE [8 bytes] "));
+                    let whole = each.map(|n| {
+                        format!(
+                            "{n} PROTO=TCP SPT=40000 DPT={} WINDOW=1024 RES=0x00 {flags}URGP=0 ",
+                            20 + n
+                        )
+                    });
+                    for rest in pieces.chain(whole) {
+                        let event = line(
+                            START,
+                            &format!(
+                                "SRC=203.0.113.9 DST=198.51.100.1 LEN=28 TOS=0x00 PREC=0x00 TTL=50 ID={rest}"
+                            ),
+                        );
+                        scene.watcher.observe(&event, &mut scene.changes);
+                        told.extend(scene.told());
+                    }
+                }
+                told.extend(scene.tick(START.plus(HOUR)));
+                let raised = told
+                    .iter()
+                    .filter(|change| matches!(change, Change::Raised(_)));
+                assert_eq!(raised.count(), 1, "{flags} {burst}: {told:#?}");
+                let alert = told.last().unwrap().alert();
+                let kind = match flags {
+                    "SYN " => "tcp-syn-scan",
+                    "FIN " => "tcp-fin-scan",
+                    _ => "tcp-null-scan",
+                };
+                assert_eq!(alert.kind, kind);
+                assert!(alert.tags.iter().any(|tag| tag == "fragmented"));
+                assert!(alert.port_count >= 5, "{alert:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn many_senders_that_nobody_can_be_are_one_incident() {
+        let mut scene = Scene::new();
+        let mut told = Vec::new();
+        for n in 0..40 {
+            let event = line(
+                START.plus(n),
+                &format!(
+                    "SRC=240.1.2.{n} DST=198.51.100.1 LEN=40 TOS=0x00 PREC=0x00 TTL=64 ID={n} PROTO=TCP SPT=1132 DPT=445 WINDOW=512 \
+                     RES=0x00 SYN URGP=0 "
+                ),
+            );
+            scene.watcher.observe(&event, &mut scene.changes);
+            told.extend(scene.told());
+        }
+        let [Change::Raised(alert)] = told.as_slice() else {
+            panic!("{told:?}")
+        };
+        assert_eq!((alert.kind.as_str(), alert.packets_to_alert), ("bogon", 3));
+        assert_eq!(alert.tags, ["spoofable"]);
     }
 
     #[test]

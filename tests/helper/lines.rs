@@ -165,6 +165,7 @@ fn icmp_summary(icmp: &Icmp) -> String {
         Some(IcmpDetail::Mtu(mtu)) => write!(text, " mtu {mtu}").unwrap(),
         Some(IcmpDetail::Gateway(gateway)) => write!(text, " gateway {gateway}").unwrap(),
         Some(IcmpDetail::Pointer(pointer)) => write!(text, " pointer {pointer}").unwrap(),
+        Some(IcmpDetail::Lifetime(seconds)) => write!(text, " lifetime {seconds}").unwrap(),
         None => {}
     }
     if let Some(quoted) = &icmp.quoted {

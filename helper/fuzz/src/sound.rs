@@ -75,6 +75,7 @@ fn icmp(told: &Icmp, v6: bool) {
         Some(IcmpDetail::Gateway(_)) => assert!(!v6, "{told:?}"),
         Some(IcmpDetail::Pointer(at)) => assert!(v6 || at <= 0xff, "{told:?}"),
         Some(IcmpDetail::Mtu(mtu)) => assert!(v6 || mtu <= 0xffff, "{told:?}"),
+        Some(IcmpDetail::Lifetime(_)) => assert!(v6, "{told:?}"),
         None => {}
     }
     if let Some(inner) = &told.quoted {

@@ -146,7 +146,7 @@ impl Incident {
             sport_packets: 0,
             feed: trace.feed,
             trusted: true,
-            senders: None,
+            senders: is_of_many(kind).then(Senders::new),
             connected: false,
         }
     }
@@ -318,6 +318,14 @@ impl Incident {
         self.tool = self.tool.or(probe.tool);
         self.bear("accepted", trace.verdict == Verdict::Passed);
         self.bear("fragmented", trace.fragmented);
+        if matches!(probe.kind, Kind::RogueRa | Kind::RogueDhcp) {
+            let forged = probe.nature == Nature::Impossible;
+            self.bear("on-link", !forged);
+            self.bear("forged", forged);
+        } else {
+            let is_nobody = matches!(probe.kind, Kind::Smurf | Kind::Bogon | Kind::Land);
+            self.bear("spoofable", is_nobody);
+        }
         if probe.nature != Nature::ReplyLike {
             tally(&mut self.tally, probe.kind, probe.weight);
         }
@@ -367,7 +375,8 @@ impl Incident {
             Severity::Medium
         } else if breadth >= config.high_ports {
             Severity::High
-        } else if breadth >= config.medium_ports || self.is_fingerprinted() {
+        } else if breadth >= config.medium_ports || self.is_fingerprinted() || self.is_of_network()
+        {
             Severity::Medium
         } else {
             Severity::Low
@@ -380,6 +389,16 @@ impl Incident {
         self.tally
             .iter()
             .any(|(kind, weight)| *kind == Kind::OsFingerprint && *weight >= SECOND_KIND_WEIGHT)
+    }
+
+    /// Did any of its packets come in pieces?
+    pub(super) fn is_fragmented(&self) -> bool {
+        self.traits.contains(&"fragmented")
+    }
+
+    /// Is it an attack on the network, in which this machine takes part? Advertisements that hosts ignore are none.
+    fn is_of_network(&self) -> bool {
+        matches!(self.alarm, Kind::RogueRa | Kind::RogueDhcp) && self.traits.contains(&"on-link")
     }
 
     /// When silence has closed it.
@@ -395,11 +414,13 @@ impl Incident {
 
     /// The kind that weighs most, then the others that weigh enough to be named.
     fn kinds(&self) -> (Kind, impl Iterator<Item = Kind>) {
-        // The first of equals: what came first names the incident.
+        // The first of equals: what came first names the incident. Pieces tell nothing of what they ask for, if anything does.
         let mut main = (self.alarm, f32::MIN);
         for (kind, weight) in &self.tally {
-            if *weight > main.1 {
-                main = (*kind, *weight);
+            let of_pieces = *kind == Kind::TcpBadFlags && self.is_fragmented();
+            let weight = if of_pieces { 0.0 } else { *weight };
+            if weight > main.1 {
+                main = (*kind, weight);
             }
         }
         let others = self
@@ -524,6 +545,14 @@ impl Incident {
             test: self.stage == Stage::Test,
         }
     }
+}
+
+/// Is an attack of this kind one incident, whoever its packets name as their senders?
+const fn is_of_many(kind: Kind) -> bool {
+    matches!(
+        kind,
+        Kind::RogueRa | Kind::RogueDhcp | Kind::Smurf | Kind::Bogon | Kind::Land
+    )
 }
 
 /// Adds an address to a list that is bounded.

@@ -190,6 +190,13 @@ impl Incidents {
         self.due
     }
 
+    /// Is there an open incident of this tag that came in pieces?
+    #[must_use]
+    pub fn is_in_pieces(&self, tag: u64) -> bool {
+        let open = self.open.get(&self.key_of(tag));
+        open.is_some_and(|open| open.incident.is_fragmented())
+    }
+
     /// Takes a packet into the open incident that it belongs to; false where there is none.
     pub fn grow(
         &mut self,

@@ -7,7 +7,7 @@ use crate::{
     event::{Event, Extra},
     flow::{FlowRing, Relation},
     neighbourhood::Neighbourhood,
-    packet::{Packet, Protocol, Transport},
+    packet::{Fragment, Packet, Protocol, Transport},
 };
 
 /// What looks like the late end of something of ours weighs so little.
@@ -18,6 +18,10 @@ const TOOL_FACTOR: f32 = 1.4;
 const PASSED_FACTOR: f32 = 0.3;
 /// A neighbour's probe of a port that neighbours ask for by themselves weighs less.
 const NEIGHBOUR_FACTOR: f32 = 0.35;
+/// A piece that cuts the TCP header.
+const PIECE: f32 = 1.7;
+/// The least that a piece holds, in bytes, behind which the next one begins (RFC 791 section 3.2).
+const FIRST_PIECE: u16 = 8;
 /// Why a packet is nothing to fear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Harmless {
@@ -90,8 +94,9 @@ pub enum Class {
 #[must_use]
 pub fn classify(event: &Event, neighbourhood: &Neighbourhood, flows: &FlowRing) -> Class {
     let packet = &event.packet;
-    if let Some(extra) = event.extra() {
-        return Class::Harmless(beside(extra));
+    let extra = event.extra();
+    if let Some(harmless) = extra.and_then(beside) {
+        return Class::Harmless(harmless);
     }
     if let Some(probe) = forged::judge(event) {
         return Class::Probe(probe);
@@ -104,7 +109,13 @@ pub fn classify(event: &Event, neighbourhood: &Neighbourhood, flows: &FlowRing) 
     if packet.is_to_group() || (event.group && packet.protocol != Protocol::TCP) {
         return Class::Harmless(Harmless::Group);
     }
-    if packet.fragment.is_some_and(|fragment| fragment.offset != 0) {
+    let is =
+        |what: fn(&Packet, Fragment) -> bool| packet.fragment.is_some_and(|at| what(packet, at));
+    if is(cuts_header) {
+        return Class::Probe(weighed(piece(packet), None, false, event.verdict));
+    }
+    // Of the pieces of a packet the first tells what it is for; once they are together, the packet itself does.
+    if extra.is_some() || is(|_, at| at.offset != 0) {
         return Class::Harmless(Harmless::Fragment);
     }
     if let Some(probe) = fingerprint::judge(packet) {
@@ -174,12 +185,29 @@ pub(super) fn likened(probe: Probe, relation: Relation) -> Probe {
     }
 }
 
-/// What the own table logs besides: by itself each keeps a network running.
-const fn beside(extra: Extra) -> Harmless {
+/// What the own table logs besides: by itself each keeps a network running. A fragment is to be looked at.
+const fn beside(extra: Extra) -> Option<Harmless> {
     match extra {
-        Extra::RouterAdvertisement | Extra::DhcpReply => Harmless::Upkeep,
-        Extra::BroadcastEcho => Harmless::Group,
-        Extra::Fragment => Harmless::Fragment,
+        Extra::RouterAdvertisement | Extra::DhcpReply => Some(Harmless::Upkeep),
+        Extra::BroadcastEcho => Some(Harmless::Group),
+        Extra::Fragment => None,
+    }
+}
+
+/// Does a piece cut the TCP header, so that no filter sees what it asks for: a first one without the whole header, or one that
+/// begins within it (RFC 1858 sections 3 and 4, RFC 3128)?
+fn cuts_header(packet: &Packet, fragment: Fragment) -> bool {
+    let is_cut = matches!(packet.transport, Transport::Other);
+    packet.protocol == Protocol::TCP
+        && (fragment.offset == FIRST_PIECE || (fragment.offset == 0 && is_cut))
+}
+
+/// The probe that such a piece is, as heavy as a packet with flags that cannot be. Each packet is another one, all of its pieces
+/// are one.
+fn piece(packet: &Packet) -> Probe {
+    Probe {
+        unit: packet.ip_id.unwrap_or(0),
+        ..Probe::new(Kind::TcpBadFlags, PIECE, Nature::Impossible)
     }
 }
 
@@ -193,11 +221,6 @@ fn bare_protocol(packet: &Packet) -> Result<Probe, Harmless> {
         Protocol::SCTP => Ok(Probe {
             unit: id,
             ..Probe::new(Kind::SctpScan, 1.0, Nature::Plain)
-        }),
-        // A first fragment too short for a TCP header: RFC 1858 section 3, the tiny fragment attack.
-        Protocol::TCP if packet.fragment.is_some() => Ok(Probe {
-            unit: id,
-            ..Probe::new(Kind::TcpBadFlags, 1.7, Nature::Impossible)
         }),
         Protocol(number) => Ok(Probe {
             unit: number.into(),
@@ -472,6 +495,41 @@ mod tests {
             event.feed = Feed::Kmsg;
             assert_eq!(event.extra(), None);
         }
+    }
+
+    #[test]
+    fn pieces_that_cut_the_header_are_told_and_others_are_not() {
+        let piece = |proto: &str, flags: &str, behind: &str, extra: bool| {
+            let line = format!(
+                "X IN=eth0 OUT= MAC= SRC=203.0.113.9 DST=192.0.2.2 LEN=28 TOS=0x00 PREC=0x00 TTL=50 ID=7 {flags}PROTO={proto} {behind}"
+            );
+            let read =
+                decode::log_line(line.as_bytes()).unwrap_or_else(|error| panic!("{line}: {error}"));
+            let mut event = read.into_event(Timestamp(0)).unwrap();
+            if extra {
+                (event.feed, event.prefix) = (Feed::Nflog, bounded("ww:frag"));
+            }
+            kind_and_nature(classify(
+                &event,
+                &Neighbourhood::default(),
+                &FlowRing::none(),
+            ))
+        };
+        let told = Ok((Kind::TcpBadFlags, Nature::Impossible));
+        let fine = Err(Harmless::Fragment);
+        let whole = "SPT=50000 DPT=22 WINDOW=1024 RES=0x00 SYN URGP=0 ";
+        for extra in [false, true] {
+            assert_eq!(piece("TCP", "MF ", "INCOMPLETE [8 bytes] ", extra), told);
+            assert_eq!(piece("TCP", "MF FRAG:1 ", "", extra), told);
+            assert_eq!(piece("TCP", "FRAG:2 ", "", extra), fine);
+            assert_eq!(piece("UDP", "MF FRAG:1 ", "", extra), fine);
+        }
+        // A first piece with its header is judged once the packet is whole, where somebody puts it together.
+        assert_eq!(piece("TCP", "MF ", whole, true), fine);
+        assert_eq!(
+            piece("TCP", "MF ", whole, false),
+            Ok((Kind::TcpSynScan, Nature::Plain))
+        );
     }
 
     #[test]

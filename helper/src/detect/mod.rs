@@ -3,7 +3,8 @@
 //! [`classify`] looks at one event and says what it is for: nothing to fear ([`Harmless`]), or a [`Probe`] of a kind and a
 //! weight, where the traits of known tools ([`Tool`]) add and signs of an answer take away; [`classify_flow`] does so for a
 //! flow of which no packet was told. [`Scan`] takes the [`Trace`] of either, keeps decaying scores for each [`Origin`] and
-//! family, in tables of fixed size, and gives a [`Sighting`] that says whether the sum is an attack.
+//! family, in tables of fixed size, and gives a [`Sighting`] that says whether the sum is an attack. [`Lan`] knows which routers
+//! and servers the network has, and tells of those that came to it.
 
 mod class;
 mod config;
@@ -15,6 +16,7 @@ mod flood;
 mod flow;
 mod forged;
 mod icmp;
+mod lan;
 mod origin;
 mod scan;
 mod sets;
@@ -37,6 +39,7 @@ pub use crowd::{Crowd, Crowds, Decoy, Gathering};
 pub use fates::Fates;
 pub use flood::{Flood, Floods};
 pub use flow::classify_flow;
+pub use lan::{Intrusion, Lan};
 pub use origin::Origin;
 pub(crate) use origin::{address_halves, folded};
 pub use scan::{Scan, Sighting};

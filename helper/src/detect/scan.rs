@@ -71,9 +71,16 @@ impl Scan {
     }
 
     /// The number by which an origin's probes of one family are found, here and elsewhere. Nobody can foresee it.
+    ///
+    /// Senders that nobody can be are many names for one, and what tells nothing but that it is in pieces belongs to what the
+    /// pieces are put together to.
     #[must_use]
     pub fn tag(&self, told: &Trace, probe: &Probe) -> u64 {
-        Origin::of(told.src).tag(probe.kind.family(), self.seed)
+        match probe.kind {
+            Kind::Bogon | Kind::Land => self.group_tag(probe.kind),
+            Kind::TcpBadFlags if told.fragmented => self.tag_of(told.src, Family::TcpProbe),
+            kind => self.tag_of(told.src, kind.family()),
+        }
     }
 
     /// The number for another family of the same origin.

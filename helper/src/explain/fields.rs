@@ -256,7 +256,7 @@ impl<'a> Fields<'a> {
             Some(IcmpDetail::Mtu(mtu)) => self.mtu = Some(mtu),
             Some(IcmpDetail::Gateway(gateway)) => self.gateway = Some(gateway),
             Some(IcmpDetail::Pointer(pointer)) => self.pointer = Some(pointer),
-            None => {}
+            Some(IcmpDetail::Lifetime(_)) | None => {}
         }
         self.inner = icmp.quoted.as_ref().map(Inner::of);
     }

@@ -182,7 +182,7 @@ fn impossible(src: IpAddr) -> &'static str {
 
 fn bad_flags(case: &Case<'_>, probe: &Probe, port: &str) -> String {
     let Transport::Tcp(tcp) = &case.packet.transport else {
-        return "sent the first piece of a TCP segment, too short for its header. Nobody cuts so small but to slip past a firewall."
+        return "sent a piece of a TCP segment that is cut within its header. Nobody cuts so small but to slip past a firewall."
             .to_owned();
     };
     if probe.nature == Nature::Impossible {

@@ -142,6 +142,8 @@ fn icmp(told: &Icmp, v6: bool) -> Vec<u8> {
         Some(IcmpDetail::Pointer(at)) if v6 => at.to_be_bytes().to_vec(),
         // Of one byte, the first (RFC 792).
         Some(IcmpDetail::Pointer(at)) => (at << 24).to_be_bytes().to_vec(),
+        // Behind the hop limit and the flags (RFC 4861 section 4.2).
+        Some(IcmpDetail::Lifetime(seconds)) => [0, seconds].map(u16::to_be_bytes).concat(),
         None if told.quoted.is_some() => vec![0; 4],
         None => [told.id, told.seq]
             .iter()

@@ -308,7 +308,7 @@ fn icmp(text: &mut String, told: &Icmp, v6: bool) {
         Some(IcmpDetail::Gateway(router)) => put(text, "GATEWAY=", router),
         Some(IcmpDetail::Pointer(at)) if v6 => put(text, "POINTER=", format_args!("{at:08x}")),
         Some(IcmpDetail::Pointer(at)) => put(text, "PARAMETER=", at),
-        Some(IcmpDetail::Mtu(_)) | None => {}
+        Some(IcmpDetail::Mtu(_) | IcmpDetail::Lifetime(_)) | None => {}
     }
     // The errors of RFC 4443.
     let quotes = v6 && matches!(told.kind, 1..=4);

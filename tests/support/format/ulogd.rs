@@ -90,6 +90,7 @@ fn told_of_icmp(icmp: &Icmp, v6: bool, output: Output) -> Icmp {
             IcmpDetail::Mtu(_) => json && !v6,
             IcmpDetail::Gateway(_) => !json && icmp.code == 5,
             IcmpDetail::Pointer(_) => !json && !v6 && icmp.code == 12,
+            IcmpDetail::Lifetime(_) => false,
         }),
         quoted: None,
         ..icmp.clone()
@@ -239,6 +240,7 @@ fn number(detail: Option<IcmpDetail>) -> u32 {
     match detail {
         Some(IcmpDetail::Mtu(number) | IcmpDetail::Pointer(number)) => number,
         Some(IcmpDetail::Gateway(router)) => router.to_bits(),
+        Some(IcmpDetail::Lifetime(seconds)) => seconds.into(),
         None => 0,
     }
 }

@@ -288,7 +288,7 @@ fn icmp(protocol: Protocol, bytes: &[u8]) -> Option<Icmp> {
     })
 }
 
-/// What an error says in the second four bytes of its header.
+/// What an error or an advertisement says in the second four bytes of its header.
 fn detail(protocol: Protocol, kind: u8, code: u8, bytes: &[u8]) -> Option<IcmpDetail> {
     Some(match (protocol, kind, code) {
         // RFC 1191 section 4: in the lower half.
@@ -297,6 +297,8 @@ fn detail(protocol: Protocol, kind: u8, code: u8, bytes: &[u8]) -> Option<IcmpDe
         (Protocol::ICMP, 12, _) => IcmpDetail::Pointer((*bytes.get(4)?).into()),
         (Protocol::ICMPV6, 2, _) => IcmpDetail::Mtu(u32_at(bytes, 4)?),
         (Protocol::ICMPV6, 4, _) => IcmpDetail::Pointer(u32_at(bytes, 4)?),
+        // In the lower half, behind the hop limit and the flags that it advises.
+        (Protocol::ICMPV6, 134, _) => IcmpDetail::Lifetime(u16_at(bytes, 6)?),
         _ => return None,
     })
 }

@@ -256,6 +256,13 @@ fn an_error_tells_its_second_word() {
 }
 
 #[test]
+fn a_router_tells_for_how_long_it_is_one() {
+    let advert = icmp_of(&error(58, 134, 0, 0x4000_0708, &SYN));
+    assert_eq!(advert.detail, Some(IcmpDetail::Lifetime(1800)));
+    assert_eq!(advert.quoted, None);
+}
+
+#[test]
 fn a_quoted_packet_is_kept_apart_as_far_as_it_goes() {
     let outer = ip_packet(&error(1, 3, 3, 0, &v6(6, &SYN[20..]))).unwrap();
     assert_eq!((outer.len, outer.dport()), (20 + 8 + 64, None));
