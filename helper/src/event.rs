@@ -144,6 +144,7 @@ impl Extra {
 
 impl Event {
     /// What of the own table's further records this is; `None` for a packet to be looked at like any other.
+    #[inline]
     #[must_use]
     pub fn extra(&self) -> Option<Extra> {
         if self.feed != Feed::Nflog || self.prefix.is_empty() {

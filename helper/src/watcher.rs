@@ -262,8 +262,7 @@ impl Watcher {
             ..
         } = self;
         let distributed = *distributed;
-        let others = SCANS
-            .map(|family| (family != probe.kind.family()).then(|| scan.tag_of(trace.src, family)));
+        let tag_of = scan.tags(trace.src);
         let sighting = scan.observe(tag, trace, probe, neighbourhood);
         let is_new = sighting.is_new;
         if !is_new || probe.nature == Nature::ReplyLike {
@@ -300,7 +299,9 @@ impl Watcher {
             return is_new;
         }
         if sighting.alarm && part {
-            let tags = others.into_iter().flatten();
+            let family = probe.kind.family();
+            let tags = SCANS.into_iter().filter(|other| *other != family);
+            let tags = tags.map(tag_of);
             if let Some(other) = incidents.beside(tags, trace.time) {
                 incidents.grow(other, trace, probe, changes);
                 return is_new;

@@ -290,7 +290,8 @@ impl Incident {
         self.last_seen = self.last_seen.max(trace.time);
         self.first_seen = self.first_seen.min(trace.time);
         let ends = Some((trace.src, trace.dst));
-        if self.latest != ends {
+        let are_new = self.latest != ends;
+        if are_new {
             remember(&mut self.sources, trace.src, MAX_LISTED_SOURCES);
             if let Some(senders) = &mut self.senders {
                 senders.note(trace.src);
@@ -300,7 +301,7 @@ impl Incident {
         if probe.nature == Nature::ReplyLike && !self.tally.is_empty() {
             return;
         }
-        if self.latest != ends {
+        if are_new {
             remember(&mut self.targets, trace.dst, MAX_LISTED_TARGETS);
             self.latest = ends;
         }

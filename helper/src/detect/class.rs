@@ -98,11 +98,16 @@ pub fn classify(event: &Event, neighbourhood: &Neighbourhood, flows: &FlowRing) 
     if let Some(harmless) = extra.and_then(beside) {
         return Class::Harmless(harmless);
     }
-    if let Some(probe) = forged::judge(event) {
-        return Class::Probe(probe);
+    if !forged::is_somebody(packet.src, packet.dst) {
+        if let Some(probe) = forged::judge(event) {
+            return Class::Probe(probe);
+        }
+        // What has its receiver's address, and was not forged, never left this machine.
+        if packet.src.is_unspecified() || packet.src == packet.dst {
+            return Class::Harmless(Harmless::Own);
+        }
     }
-    // What has its receiver's address, and was not forged, never left this machine.
-    if packet.src.is_unspecified() || packet.src == packet.dst || neighbourhood.is_own(packet.src) {
+    if neighbourhood.is_own(packet.src) {
         return Class::Harmless(Harmless::Own);
     }
     // TCP is never sent to a group, whatever the frame's address says.
@@ -250,6 +255,7 @@ pub(crate) const fn is_neighbour_port(port: u16) -> bool {
 }
 
 /// The probe weighed once more by who sent it and what became of it.
+#[inline]
 pub(super) fn weighed(mut probe: Probe, dport: Option<u16>, near: bool, verdict: Verdict) -> Probe {
     if probe.nature == Nature::ReplyLike {
         return Probe {

@@ -25,10 +25,14 @@ const FEW_PORTS: usize = 4;
 const MANY_SOURCES: usize = 16;
 /// So many senders among the latest are nearly all of them: nobody sends twice.
 const ALL_SOURCES: usize = 48;
-/// While a bucket runs over, its latest packets are looked at after so many more; and where they are a flood, after so many.
+/// While a bucket runs over, its latest packets are looked at after so many more; after twice as many each time that they are no
+/// flood,
 const LOOK: u64 = 16;
-/// See [`LOOK`].
+/// and after so many where they are one, or were none again and again: then all of the latest are others.
 const LOOK_AGAIN: u64 = 64;
+
+/// 2^32 over the golden ratio (Knuth): its products have no visible order.
+const SCATTER: u32 = 2_654_435_761;
 
 /// What is counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -55,12 +59,15 @@ pub(super) enum Stream {
 impl Stream {
     const COUNT: usize = 8;
 
-    /// By so many packets a second the bucket empties, and so many run it over.
+    /// The share of one packet, as the microseconds in which it leaves the bucket, and how many packets run the bucket over.
     const fn limit(self) -> (i64, i64) {
+        const fn a_second(packets: i64) -> i64 {
+            Timestamp::SECOND / packets
+        }
         match self {
-            Self::Syn | Self::Udp | Self::Icmp | Self::Answer | Self::All => (50, 200),
-            Self::Group | Self::Upkeep => (200, 800),
-            Self::Stray => (500, 2000),
+            Self::Syn | Self::Udp | Self::Icmp | Self::Answer | Self::All => (a_second(50), 200),
+            Self::Group | Self::Upkeep => (a_second(200), 800),
+            Self::Stray => (a_second(500), 2000),
         }
     }
 
@@ -138,6 +145,8 @@ struct Meter {
     packets: u64,
     latest: [Seen; LATEST],
     active: Option<Shape>,
+    /// After so many packets the latest are looked at, next time.
+    look: u64,
 }
 
 /// How a flood looks.
@@ -172,13 +181,13 @@ impl Meter {
                 protocol: 0,
             }; LATEST],
             active: None,
+            look: LOOK,
         }
     }
 
     /// Takes one more packet in; tells whether the bucket runs over.
     fn fill(&mut self, now: i64, stream: Stream, bound: i64) -> bool {
-        let (a_second, _) = stream.limit();
-        let share = Timestamp::SECOND / a_second;
+        let (share, _) = stream.limit();
         if now < self.last {
             // The clock went back, and the bucket with it.
             let back = self.last.saturating_sub(now);
@@ -188,7 +197,7 @@ impl Meter {
         self.last = now;
         if self.empty_at <= now {
             (self.empty_at, self.began, self.packets) = (now, now, 0);
-            self.active = None;
+            (self.active, self.look) = (None, LOOK);
         }
         self.packets += 1;
         let full = share * bound;
@@ -196,7 +205,7 @@ impl Meter {
         self.empty_at = (self.empty_at.saturating_add(share)).min(now.saturating_add(2 * full));
         let depth = self.empty_at.saturating_sub(now);
         if depth < full / 4 {
-            self.active = None;
+            (self.active, self.look) = (None, LOOK);
         }
         // Where time has stood still all along, nobody knows how fast they came.
         depth >= full && now > self.began
@@ -268,10 +277,16 @@ impl Meter {
 
 /// How many of them differ.
 fn distinct(marks: impl Iterator<Item = u32>) -> usize {
+    // One bit for each of 4,096 classes of marks: only of a class that has come before the marks are compared.
+    let mut classes = [0_u64; 64];
     let mut known = [0_u32; LATEST];
     let mut count = 0;
     for mark in marks {
-        if !known[..count].contains(&mark) {
+        let class = mark.wrapping_mul(SCATTER) >> 20;
+        let bits = &mut classes[(class >> 6) as usize];
+        let bit = 1 << (class & 63);
+        if *bits & bit == 0 || !known[..count].contains(&mark) {
+            *bits |= bit;
             known[count] = mark;
             count += 1;
         }
@@ -350,13 +365,12 @@ impl Floods {
         };
         let over = meter.fill(now, stream, bound);
         meter.note(seen);
-        let look = if meter.active.is_some() {
-            LOOK_AGAIN
-        } else {
-            LOOK
-        };
-        if over && meter.packets.is_multiple_of(look) {
+        if over && meter.packets.is_multiple_of(meter.look) {
             meter.active = meter.judge(stream, trace.verdict).or(meter.active);
+            meter.look = match meter.active {
+                Some(_) => LOOK_AGAIN,
+                None => (2 * meter.look).min(LOOK_AGAIN),
+            };
         }
         let shape = meter.active?;
         shape.holds(&seen, &meter.latest).then(|| Flood {

@@ -84,9 +84,16 @@ impl Scan {
     }
 
     /// The number for another family of the same origin.
+    #[inline]
     #[must_use]
     pub fn tag_of(&self, src: IpAddr, family: Family) -> u64 {
-        Origin::of(src).tag(family, self.seed)
+        self.tags(src)(family)
+    }
+
+    /// The numbers for all families of that origin, each made when it is asked for.
+    pub fn tags(&self, src: IpAddr) -> impl Fn(Family) -> u64 + use<> {
+        let (origin, seed) = (Origin::of(src), self.seed);
+        move |family| origin.tag(family, seed)
     }
 
     /// The number of what is nobody's in particular: one for each kind.

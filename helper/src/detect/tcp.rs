@@ -28,6 +28,7 @@ const ACK: u8 = TcpFlags::ACK.0;
 const URG: u8 = TcpFlags::URG.0;
 
 /// Says what the segment is for.
+#[inline]
 pub(super) fn judge(
     packet: &Packet,
     tcp: &Tcp,
@@ -72,17 +73,15 @@ fn opening(packet: &Packet, tcp: &Tcp, neighbourhood: &Neighbourhood) -> (Kind, 
     }
 }
 
-/// Does the packet open a connection, and did a stack make it?
-pub(super) fn opening_of(packet: &Packet) -> Opening {
-    match packet.tcp() {
-        Some(tcp) if tcp.flags.control() == TcpFlags::SYN => {
-            if is_of_a_stack(packet, tcp) && fingerprint::judge(packet).is_none() {
-                Opening::Stack
-            } else {
-                Opening::Raw
-            }
-        }
-        _ => Opening::None,
+/// Does the packet of this header open a connection, and did a stack make it?
+#[inline]
+pub(super) fn opening_of(packet: &Packet, tcp: &Tcp) -> Opening {
+    if tcp.flags.control() != TcpFlags::SYN {
+        Opening::None
+    } else if is_of_a_stack(packet, tcp) && fingerprint::judge(packet).is_none() {
+        Opening::Stack
+    } else {
+        Opening::Raw
     }
 }
 

@@ -8,7 +8,7 @@ use super::tcp;
 use crate::{
     event::{Event, Feed, Interface, Timestamp},
     flow::{Flow, TcpState},
-    packet::Protocol,
+    packet::{Protocol, Transport},
 };
 
 /// Does a packet open a TCP connection, and who made it?
@@ -54,8 +54,13 @@ pub struct Trace {
 }
 
 impl From<&Event> for Trace {
+    #[inline]
     fn from(event: &Event) -> Self {
         let packet = &event.packet;
+        let (opening, seq) = match &packet.transport {
+            Transport::Tcp(tcp) => (tcp::opening_of(packet, tcp), tcp.seq),
+            _ => (Opening::None, None),
+        };
         Self {
             time: event.time,
             src: packet.src,
@@ -63,8 +68,8 @@ impl From<&Event> for Trace {
             protocol: packet.protocol,
             sport: packet.sport(),
             dport: packet.dport(),
-            opening: tcp::opening_of(packet),
-            seq: packet.tcp().and_then(|tcp| tcp.seq),
+            opening,
+            seq,
             fragmented: packet.fragment.is_some(),
             verdict: event.verdict,
             feed: event.feed,

@@ -163,6 +163,7 @@ impl FlowRing {
     }
 
     /// What a packet that came in has to do with a flow, if it can be a part of one and not its beginning.
+    #[inline]
     #[must_use]
     pub fn relation(
         &self,
@@ -170,9 +171,21 @@ impl FlowRing {
         now: Timestamp,
         neighbourhood: &Neighbourhood,
     ) -> Option<Relation> {
-        if !self.told {
+        // A SYN, which floods and scans consist of, belongs to nothing.
+        let opens = matches!(&packet.transport, Transport::Tcp(tcp) if tcp.flags == TcpFlags::SYN);
+        if !self.told || opens {
             return None;
         }
+        self.relation_of_rest(packet, now, neighbourhood)
+    }
+
+    /// The same, where it is worth a look.
+    fn relation_of_rest(
+        &self,
+        packet: &Packet,
+        now: Timestamp,
+        neighbourhood: &Neighbourhood,
+    ) -> Option<Relation> {
         let role = match &packet.transport {
             Transport::Tcp(tcp) => role(tcp.flags)?,
             Transport::Udp(_) | Transport::Ports { .. } => Role::Any,
