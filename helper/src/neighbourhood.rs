@@ -10,6 +10,12 @@ use crate::{
 /// The default of `net.ipv4.ip_local_port_range` (Documentation/networking/ip-sysctl.rst).
 pub const DEFAULT_EPHEMERAL: RangeInclusive<u16> = 32768..=60999;
 
+/// So long after waking from sleep late packets come, in microseconds: who waited for us sends again after two minutes at the latest
+/// (`TCP_RTO_MAX`, include/net/tcp.h).
+const AFTER_WAKING: i64 = 120 * Timestamp::SECOND;
+/// And so long before it is known that we woke.
+const BEFORE_WAKING: i64 = 10 * Timestamp::SECOND;
+
 /// This machine as its network sees it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Neighbourhood {
@@ -106,6 +112,13 @@ impl Neighbourhood {
     #[must_use]
     pub fn is_resolver(&self, address: IpAddr) -> bool {
         self.resolvers.contains(&address)
+    }
+
+    /// Is this a moment around which this machine woke from sleep?
+    #[must_use]
+    pub fn has_just_woken(&self, now: Timestamp) -> bool {
+        self.resumed_at
+            .is_some_and(|resumed| (-BEFORE_WAKING..=AFTER_WAKING).contains(&now.since(resumed)))
     }
 
     /// Could this host stand on our own network? So do the addresses of the networks behind our interfaces, and besides private,

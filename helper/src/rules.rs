@@ -188,11 +188,11 @@ impl Rule {
         &self.comment
     }
 
-    /// Does it hold for a packet or flow of this kind?
-    fn holds_for(&self, trace: &Trace, kind: Kind) -> bool {
+    /// Does it hold for a packet or flow of this kind, or of none?
+    fn holds_for(&self, trace: &Trace, kind: Option<Kind>) -> bool {
         self.source.is_none_or(|source| source.contains(trace.src))
             && self.port.is_none_or(|port| trace.dport == Some(port))
-            && self.kind.is_none_or(|named| named == kind)
+            && (self.kind.is_none() || self.kind == kind)
             && self
                 .interface
                 .is_none_or(|interface| interface == trace.interface)
@@ -222,9 +222,9 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The first rule that trusts a packet or flow of this kind.
+    /// The first rule that trusts a packet or flow of this kind, or a harmless one.
     #[must_use]
-    pub fn trusting(&self, trace: &Trace, kind: Kind) -> Option<&Rule> {
+    pub fn trusting(&self, trace: &Trace, kind: Option<Kind>) -> Option<&Rule> {
         self.trust.iter().find(|rule| rule.holds_for(trace, kind))
     }
 
@@ -289,4 +289,196 @@ fn comment<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Erro
         )));
     }
     Ok(text)
+}
+
+#[cfg(test)]
+mod tests {
+    use wallwatch_dbus::Verdict;
+
+    use super::*;
+    use crate::{
+        detect::Opening,
+        event::{Feed, Timestamp, bounded},
+        packet::Protocol,
+    };
+
+    #[derive(Debug, Deserialize)]
+    struct File {
+        rule: Rules,
+    }
+
+    fn rules(text: &str) -> Result<Rules, String> {
+        toml::from_str(text)
+            .map(|File { rule }| rule)
+            .map_err(|error| error.message().to_owned())
+    }
+
+    fn trace(src: &str, dport: u16, interface: &str) -> Trace {
+        Trace {
+            time: Timestamp(0),
+            src: src.parse().unwrap(),
+            dst: "192.0.2.2".parse().unwrap(),
+            protocol: Protocol::TCP,
+            sport: Some(40000),
+            dport: Some(dport),
+            fragmented: false,
+            opening: Opening::None,
+            seq: None,
+            verdict: Verdict::Dropped,
+            feed: Feed::Nflog,
+            trusted: true,
+            interface: bounded(interface),
+        }
+    }
+
+    fn alert(sources: &[&str], ports: &str, port_count: u64) -> Alert {
+        Alert {
+            kind: "tcp-syn-scan".to_owned(),
+            sources: sources.iter().map(|source| (*source).to_owned()).collect(),
+            source_count: sources.len() as u64,
+            ports: ports.to_owned(),
+            port_count,
+            interface: "eth0".to_owned(),
+            ..Alert::default()
+        }
+    }
+
+    #[test]
+    fn a_rule_trusts_where_all_that_it_names_holds() {
+        let holds = |named: &str, src: &str, dport: u16, kind: Option<Kind>| {
+            let text = format!("[[rule]]\ntype = \"trust\"\n{named}\n");
+            let rules = rules(&text).unwrap_or_else(|error| panic!("{named}: {error}"));
+            rules.trusting(&trace(src, dport, "eth0"), kind).is_some()
+        };
+        let syn = Some(Kind::TcpSynScan);
+        for (named, src, dport, kind, expected) in [
+            ("source = \"192.0.2.7\"", "192.0.2.7", 22, syn, true),
+            ("source = \"192.0.2.7\"", "192.0.2.8", 22, syn, false),
+            ("source = \"192.0.2.0/24\"", "192.0.2.8", 22, None, true),
+            ("source = \"192.0.2.0/24\"", "192.0.3.8", 22, syn, false),
+            ("source = \"0.0.0.0/0\"", "192.0.3.8", 22, syn, true),
+            ("source = \"0.0.0.0/0\"", "2001:db8::1", 22, syn, false),
+            ("source = \"2001:db8::/32\"", "2001:db8::1", 22, syn, true),
+            ("interface = \"eth0\"", "192.0.2.8", 22, syn, true),
+            ("interface = \"eth1\"", "192.0.2.8", 22, syn, false),
+            ("port = 22", "192.0.2.8", 22, syn, true),
+            ("port = 22", "192.0.2.8", 23, syn, false),
+            ("kind = \"tcp-syn-scan\"", "192.0.2.8", 23, syn, true),
+            ("kind = \"tcp-syn-scan\"", "192.0.2.8", 23, None, false),
+            ("kind = \"udp-scan\"", "192.0.2.8", 23, syn, false),
+            (
+                "source = \"192.0.2.8\"\nport = 22\nkind = \"tcp-syn-scan\"",
+                "192.0.2.8",
+                22,
+                syn,
+                true,
+            ),
+            (
+                "source = \"192.0.2.8\"\nport = 22",
+                "192.0.2.8",
+                80,
+                syn,
+                false,
+            ),
+        ] {
+            assert_eq!(
+                holds(named, src, dport, kind),
+                expected,
+                "{named}: {src} {dport} {kind:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_rule_mutes_an_incident_where_it_holds_for_all_of_it() {
+        let mutes = |named: &str, alert: &Alert| {
+            let text = format!("[[rule]]\ntype = \"mute\"\n{named}\n");
+            let rules = rules(&text).unwrap_or_else(|error| panic!("{named}: {error}"));
+            assert!(
+                rules
+                    .trusting(&trace("192.0.2.7", 22, "eth0"), None)
+                    .is_none(),
+                "it does not trust"
+            );
+            rules.mutes(alert)
+        };
+        let one = alert(&["192.0.2.7"], "22,80", 2);
+        let two = alert(&["192.0.2.7", "198.51.100.9"], "22", 1);
+        let site = alert(&["2001:db8:0:7::/64"], "22", 1);
+        let mut many = alert(&["192.0.2.7"], "22", 1);
+        many.source_count = 500;
+        for (named, alert, expected) in [
+            ("source = \"192.0.2.7\"", &one, true),
+            ("source = \"192.0.2.0/24\"", &one, true),
+            ("source = \"192.0.2.7\"", &two, false),
+            // Those that are not listed may be anybody.
+            ("source = \"192.0.2.7\"", &many, false),
+            ("source = \"2001:db8::/32\"", &site, true),
+            ("source = \"2001:db8:0:7::1\"", &site, false),
+            ("port = 22", &two, true),
+            ("port = 22", &one, false),
+            ("kind = \"tcp-syn-scan\"", &one, true),
+            ("kind = \"distributed-scan\"", &one, false),
+            ("interface = \"eth0\"", &one, true),
+            ("interface = \"wlan0\"", &one, false),
+            ("interface = \"eth0\"\nport = 22", &one, false),
+        ] {
+            assert_eq!(mutes(named, alert), expected, "{named}: {alert:?}");
+        }
+    }
+
+    #[test]
+    fn a_rule_that_cannot_be_meant_so_is_refused() {
+        for (named, words) in [
+            ("type = \"trust\"", "would hold for everything"),
+            (
+                "type = \"trust\"\ncomment = \"x\"",
+                "would hold for everything",
+            ),
+            ("type = \"drop\"\nport = 1", "expected `trust` or `mute`"),
+            ("port = 22", "missing field `type`"),
+            ("type = \"mute\"\nports = 22", "unknown field `ports`"),
+            ("type = \"mute\"\nport = 0", "from 1 to 65535"),
+            ("type = \"mute\"\nport = 70000", "70000"),
+            ("type = \"mute\"\nsource = \"home\"", "'home' is no address"),
+            ("type = \"mute\"\nsource = \"192.0.2.0/33\"", "from 0 to 32"),
+            ("type = \"mute\"\nsource = \"192.0.2.0/\"", "from 0 to 32"),
+            ("type = \"mute\"\nsource = \"::/129\"", "from 0 to 128"),
+            (
+                "type = \"mute\"\nsource = \"192.0.2.7/24\"",
+                "one address of 192.0.2.0/24",
+            ),
+            (
+                "type = \"mute\"\nsource = \"2001:db8::1/64\"",
+                "one address of 2001:db8::/64",
+            ),
+            (
+                "type = \"mute\"\ninterface = \"\"",
+                "no name of an interface",
+            ),
+            (
+                "type = \"mute\"\ninterface = \"averylonginterface\"",
+                "no name of an interface",
+            ),
+            (
+                "type = \"mute\"\nkind = \"scan\"",
+                "the kind 'scan' is unknown",
+            ),
+            (
+                "type = \"trust\"\nkind = \"syn-flood\"",
+                "no single packet is a syn-flood",
+            ),
+            (
+                "type = \"mute\"\nport = 1\ncomment = \"two\\nlines\"",
+                "a comment is one line",
+            ),
+        ] {
+            let error = rules(&format!("[[rule]]\n{named}\n")).unwrap_err();
+            assert!(error.contains(words), "{named}: {error}");
+        }
+        let many = |count: usize| "[[rule]]\ntype = \"mute\"\nport = 1\n".repeat(count);
+        assert!(rules(&many(MOST_RULES)).is_ok());
+        let error = rules(&many(MOST_RULES + 1)).unwrap_err();
+        assert!(error.contains("65 rules, but at most 64"), "{error}");
+    }
 }

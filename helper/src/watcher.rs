@@ -95,31 +95,27 @@ impl Watcher {
         self.tick_before(event.time, changes);
         let trace = Trace::from(event);
         if let Some(intrusion) = self.lan.observe(event, &self.neighbourhood) {
-            if self.trusts(&trace, &intrusion.probe) {
+            if self.trusts(&trace, Some(intrusion.probe.kind)) {
                 return false;
             }
             self.weigh_intrusion(&trace, &intrusion, changes);
             return true;
         }
         let judged = classify(event, &self.neighbourhood, &self.flows);
-        if let Class::Probe(probe) = &judged
-            && self.trusts(&trace, probe)
-        {
+        if self.trusts(&trace, judged.kind()) {
             return false;
         }
         if let Some(flood) = self.floods.observe(&event.packet, &trace, &judged) {
             self.flood(&trace, &flood, changes);
             return true;
         }
-        let Class::Probe(probe) = judged else {
-            self.count(event, &judged);
-            return false;
-        };
-        let is_noise = matches!(probe.nature, Nature::ReplyLike | Nature::Mutual);
+        let is_noise = judged.is_noise();
         if is_noise {
             self.count(event, &judged);
         }
-        self.weigh(&trace, &probe, changes);
+        if let Class::Probe(probe) = &judged {
+            self.weigh(&trace, probe, changes);
+        }
         !is_noise
     }
 
@@ -165,9 +161,9 @@ impl Watcher {
         }
     }
 
-    /// Is this trusted by a rule? Then it is counted.
-    fn trusts(&mut self, trace: &Trace, probe: &Probe) -> bool {
-        let Some(rule) = self.rules.trusting(trace, probe.kind) else {
+    /// Does a rule trust this, which would belong to an attack of such a kind if it were not harmless? Then it is counted.
+    fn trusts(&mut self, trace: &Trace, kind: Option<Kind>) -> bool {
+        let Some(rule) = self.rules.trusting(trace, kind) else {
             return false;
         };
         let seen = (trace.time, trace.src, trace.feed);
@@ -196,7 +192,7 @@ impl Watcher {
             return;
         };
         let trace = Trace::from(event);
-        if self.rules.trusting(&trace, probe.kind).is_some() {
+        if self.rules.trusting(&trace, Some(probe.kind)).is_some() {
             return;
         }
         let tag = self.tag(&trace, &probe);
@@ -217,7 +213,7 @@ impl Watcher {
             return false;
         };
         let trace = Trace::from(flow);
-        if self.trusts(&trace, &probe) {
+        if self.trusts(&trace, Some(probe.kind)) {
             return false;
         }
         self.weigh(&trace, &probe, changes);

@@ -2,12 +2,12 @@
 
 use wallwatch_dbus::{Kind, Verdict};
 
-use super::{fingerprint, forged, icmp, tcp, tool, tool::Tool, udp};
+use super::{container, fingerprint, forged, icmp, tcp, tool, tool::Tool, udp};
 use crate::{
     event::{Event, Extra},
     flow::{FlowRing, Relation},
     neighbourhood::Neighbourhood,
-    packet::{Fragment, Packet, Protocol, Transport},
+    packet::{Fragment, Packet, Protocol, TcpFlags, Transport},
 };
 
 /// What looks like the late end of something of ours weighs so little.
@@ -22,6 +22,8 @@ const NEIGHBOUR_FACTOR: f32 = 0.35;
 const PIECE: f32 = 1.7;
 /// The least that a piece holds, in bytes, behind which the next one begins (RFC 791 section 3.2).
 const FIRST_PIECE: u16 = 8;
+/// What a container of this machine asks for weighs so little: forty different ports within two minutes are an attack.
+const CONTAINED: f32 = 0.12;
 /// Why a packet is nothing to fear.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Harmless {
@@ -90,6 +92,26 @@ pub enum Class {
     Probe(Probe),
 }
 
+impl Class {
+    /// The attack that it would belong to; `None` of what is harmless.
+    #[must_use]
+    pub const fn kind(&self) -> Option<Kind> {
+        match self {
+            Self::Harmless(_) => None,
+            Self::Probe(probe) => Some(probe.kind),
+        }
+    }
+
+    /// Is it harmless, or does it look as if, so that only very many are an attack?
+    #[must_use]
+    pub const fn is_noise(&self) -> bool {
+        match self {
+            Self::Harmless(_) => true,
+            Self::Probe(probe) => matches!(probe.nature, Nature::ReplyLike | Nature::Mutual),
+        }
+    }
+}
+
 /// Says what an event's packet is for, where these flows are known.
 #[must_use]
 pub fn classify(event: &Event, neighbourhood: &Neighbourhood, flows: &FlowRing) -> Class {
@@ -111,7 +133,8 @@ pub fn classify(event: &Event, neighbourhood: &Neighbourhood, flows: &FlowRing) 
         return Class::Harmless(Harmless::Own);
     }
     // TCP is never sent to a group, whatever the frame's address says.
-    if packet.is_to_group() || (event.group && packet.protocol != Protocol::TCP) {
+    let to_group = packet.is_to_group() || (event.group && packet.protocol != Protocol::TCP);
+    if to_group && !is_call_from_afar(packet, neighbourhood) {
         return Class::Harmless(Harmless::Group);
     }
     let is =
@@ -148,7 +171,15 @@ pub fn classify(event: &Event, neighbourhood: &Neighbourhood, flows: &FlowRing) 
                 Some(relation) if tool.is_none() => likened(probe, relation),
                 _ => Probe { tool, ..probe },
             };
+            if is_awaited(event, &probe, neighbourhood) {
+                return Class::Harmless(Harmless::Answer);
+            }
             let near = neighbourhood.is_near(packet.src);
+            let probe = if near && container::is_container_bridge(&event.interface) {
+                contained(probe)
+            } else {
+                probe
+            };
             let probe = if tool == Some(Tool::Mirai) {
                 worm(probe, packet)
             } else {
@@ -157,6 +188,49 @@ pub fn classify(event: &Event, neighbourhood: &Neighbourhood, flows: &FlowRing) 
             Class::Probe(weighed(probe, packet.dport(), near, event.verdict))
         }
         Err(harmless) => Class::Harmless(harmless),
+    }
+}
+
+/// A call to everybody on a network by somebody who is not on it: who sends such looks for services to make floods with. Where
+/// nobody told of our networks, whoever calls is taken to be on one.
+fn is_call_from_afar(packet: &Packet, neighbourhood: &Neighbourhood) -> bool {
+    let Transport::Udp(udp) = &packet.transport else {
+        return false;
+    };
+    udp::is_of_one_network(udp.dport)
+        && !neighbourhood.networks.is_empty()
+        && !neighbourhood.is_on_link(packet)
+}
+
+/// Is it an answer that comes from where this machine asks all the time, its name servers and routers, or comes just behind its
+/// sleep? However many there are, they are late. What asks for something is never such a one, whoever sends it.
+fn is_awaited(event: &Event, probe: &Probe, neighbourhood: &Neighbourhood) -> bool {
+    if probe.nature != Nature::ReplyLike || probe.tool.is_some() {
+        return false;
+    }
+    let packet = &event.packet;
+    let answers = match &packet.transport {
+        Transport::Tcp(tcp) => tcp.flags.control() != TcpFlags::SYN,
+        Transport::Udp(udp) => udp::is_service(udp.sport),
+        _ => false,
+    };
+    answers
+        && (neighbourhood.is_resolver(packet.src)
+            || neighbourhood.is_gateway(packet.src)
+            || neighbourhood.has_just_woken(event.time))
+}
+
+/// The probe of one of this machine's own containers or virtual machines, which asks for what it was set up to: only very many are
+/// an attack.
+fn contained(probe: Probe) -> Probe {
+    if probe.nature == Nature::Plain && probe.tool.is_none() {
+        Probe {
+            weight: probe.weight.min(CONTAINED),
+            nature: Nature::ReplyLike,
+            ..probe
+        }
+    } else {
+        probe
     }
 }
 

@@ -23,7 +23,7 @@ const ON_LINK: [u16; 6] = [137, 138, 1900, 3702, 5353, 5355];
 /// Services above 1023 that floods are made with where they answer anybody (US-CERT alert TA14-017A), besides those of one
 /// network: Microsoft SQL, VxWorks' debugger, Apple Remote Desktop, `CoAP`, Ubiquiti, memcached. Who speaks to them from afar asks, from
 /// whatever port.
-const AMPLIFIERS: [u16; 6] = [1434, 3283, 5683, 10001, 11211, 17185];
+const OPEN_SERVICES: [u16; 6] = [1434, 3283, 5683, 10001, 11211, 17185];
 /// The destination ports of traceroute (traceroute(8), option -p: 33434 and one more for each probe).
 const TRACEROUTE: RangeInclusive<u16> = 33434..=33534;
 /// DHCP and DHCPv6 servers and clients (RFC 2131, RFC 9915).
@@ -82,11 +82,10 @@ pub(super) fn judge_ports(
         return Err(Harmless::Upkeep);
     }
     let service = SERVICES.contains(&sport);
-    let asked_from_afar =
-        !on_link && (ON_LINK.contains(&dport) || AMPLIFIERS.contains(&dport)) && {
-            // Such a port is also one that our own questions may start from, where somebody has set so.
-            !neighbourhood.ephemeral.contains(&dport)
-        };
+    // Where somebody has set so, our own questions start from such a port too.
+    let asked_from_afar = !on_link
+        && (ON_LINK.contains(&dport) || OPEN_SERVICES.contains(&dport))
+        && !neighbourhood.ephemeral.contains(&dport);
     let near_or_far = |near, far| {
         if neighbourhood.is_near(src) {
             near

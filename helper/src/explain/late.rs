@@ -29,11 +29,13 @@ pub(super) fn answer(case: &Case<'_>) -> Explanation {
     }
 }
 
-/// Is the class no more than the best guess by ports that nobody gave a meaning?
+/// Is the class no more than the best guess by ports that nobody gave a meaning, or of strangers alone?
 pub(super) const fn is_a_guess(class: Class) -> bool {
     matches!(
         class,
-        Class::Noise(Noise::LateAnswer | Noise::PeerToPeer | Noise::Traceroute)
+        Class::Noise(
+            Noise::LateAnswer | Noise::PeerToPeer | Noise::Traceroute | Noise::Backscatter
+        )
     )
 }
 

@@ -6,6 +6,7 @@ use wallwatch::text::{self, count, number};
 use wallwatch_helper::{
     decode,
     event::Timestamp,
+    explain::Entry,
     replay::{Counts, Tally},
 };
 
@@ -17,6 +18,8 @@ const LISTED: usize = 10;
 pub(super) struct Facts<'a> {
     /// What became of the lines and frames.
     pub(super) counts: &'a Counts,
+    /// What was harmless, by its classes.
+    pub(super) noise: &'a [Entry],
     /// Lines that were cut.
     pub(super) cut: u64,
     /// Lines that were left out because another file told the same, of so many files.
@@ -31,7 +34,7 @@ pub(super) struct Facts<'a> {
 
 /// The sentences behind the table of alerts.
 pub(super) fn lines(facts: &Facts<'_>) -> Vec<String> {
-    let mut lines = packets(facts.counts, facts.undirected);
+    let mut lines = packets(facts);
     lines.extend(times(facts.counts, facts.now));
     lines.extend(twins(facts.twins));
     if facts.counts.flagless > 0 {
@@ -64,7 +67,8 @@ pub(super) fn lines(facts: &Facts<'_>) -> Vec<String> {
 }
 
 /// What became of the packets.
-fn packets(counts: &Counts, undirected: u64) -> Vec<String> {
+fn packets(facts: &Facts<'_>) -> Vec<String> {
+    let (counts, undirected) = (facts.counts, facts.undirected);
     let mut lines = Vec::new();
     if let Some((first, last)) = counts.span {
         let (from, to) = (text::date_time(first.0), text::date_time(last.0));
@@ -86,6 +90,7 @@ fn packets(counts: &Counts, undirected: u64) -> Vec<String> {
             1 => format!("{packets}; 1 of them was harmless."),
             n => format!("{packets}; {} of them were harmless.", number(n)),
         });
+        lines.extend(noise(facts.noise));
     }
     lines.extend(directions(counts, undirected));
     for (n, one, many) in [
@@ -105,6 +110,32 @@ fn packets(counts: &Counts, undirected: u64) -> Vec<String> {
         }
     }
     lines
+}
+
+/// How many packets of each class were harmless, and why.
+fn noise(entries: &[Entry]) -> Vec<String> {
+    let mut entries: Vec<&Entry> = entries.iter().collect();
+    entries.sort_by_key(|entry| Reverse(entry.packets));
+    let others: u64 = entries.iter().skip(LISTED).map(|entry| entry.packets).sum();
+    let listed = entries.into_iter().take(LISTED);
+    let mut rows: Vec<(String, String)> = listed
+        .map(|entry| {
+            let Entry { noise, packets, .. } = entry;
+            (number(*packets), format!("{noise}: {}", noise.what()))
+        })
+        .collect();
+    if others > 0 {
+        rows.push((number(others), "for other reasons".to_owned()));
+    }
+    columns(&rows)
+}
+
+/// Numbers and what they count, indented and one below the other.
+fn columns(rows: &[(String, String)]) -> Vec<String> {
+    let widest = rows.iter().map(|(n, _)| n.len()).max().unwrap_or(0);
+    rows.iter()
+        .map(|(n, what)| format!("  {n:>widest$}  {what}"))
+        .collect()
 }
 
 /// How many packets belong to conversations, and where it cannot be told whose.
@@ -194,11 +225,7 @@ fn refused(tally: &Tally, left_out: u64, units: &str) -> Vec<String> {
     if others > 0 {
         rows.push((number(others), "for other reasons".to_owned()));
     }
-    let widest = rows.iter().map(|(n, _)| n.len()).max().unwrap_or(0);
-    lines.extend(
-        rows.iter()
-            .map(|(n, reason)| format!("  {n:>widest$}  {reason}")),
-    );
+    lines.extend(columns(&rows));
     lines
 }
 
@@ -209,6 +236,7 @@ mod tests {
     fn told(counts: &Counts, undirected: u64) -> String {
         let facts = Facts {
             counts,
+            noise: &[],
             cut: 0,
             twins: (0, 1),
             undirected,

@@ -30,8 +30,10 @@ use wallwatch_helper::{
     decode::dress::Reference,
     detect,
     event::Timestamp,
+    explain::Entry,
     neighbourhood::Neighbourhood,
     replay::{Replay, Unit},
+    rules::Rules,
 };
 
 use self::{
@@ -102,10 +104,14 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<ExitCode, Error> {
     };
     progress.set_length(inputs.length());
     let mut work = Work {
-        replay: replay(settings.unwrap_or_default()),
         beside: settings
+            .as_ref()
             .filter(|_| form.has_summary())
             .map(|_| Beside::new(replay(detect::Config::default()))),
+        replay: {
+            let (thresholds, rules) = settings.unwrap_or_default();
+            replay(thresholds).with_rules(rules)
+        },
         sheet: Sheet::new(form, progress),
         inputs,
     };
@@ -127,11 +133,11 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<ExitCode, Error> {
     })
 }
 
-/// The thresholds of the file, where one is to be tried.
-fn settings(path: Option<&Path>) -> Result<Option<detect::Config>, Error> {
+/// The thresholds and rules of the file, where one is to be tried.
+fn settings(path: Option<&Path>) -> Result<Option<(detect::Config, Rules)>, Error> {
     path.map(|path| Config::load(Some(path)))
         .transpose()
-        .map(|config| config.map(|config| config.detect))
+        .map(|config| config.map(|config| (config.detect, config.rules)))
         .map_err(|error| Error::File(error.to_string()))
 }
 
@@ -179,11 +185,13 @@ impl Work {
     /// Prints what is left. Says whether something could not be read, and how severe the worst alert is.
     fn end(mut self) -> Result<(bool, Option<Severity>), Error> {
         let counts = self.replay.counts().clone();
+        let noise: Vec<Entry> = self.replay.noise().entries().cloned().collect();
         for alert in self.replay.finish() {
             self.sheet.add(&alert)?;
         }
         let facts = Facts {
             counts: &counts,
+            noise: &noise,
             cut: self.inputs.cut(),
             twins: self.inputs.twins(),
             undirected: self.inputs.undirected(),

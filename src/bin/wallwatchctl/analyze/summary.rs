@@ -229,6 +229,7 @@ mod tests {
     fn told(summary: &Summary, counts: &Counts) -> String {
         let facts = Facts {
             counts,
+            noise: &[],
             cut: 0,
             twins: (0, 1),
             undirected: 0,
