@@ -29,6 +29,14 @@ const SCANS: [Family; 6] = [
     Family::Icmp,
 ];
 
+/// Did a source ask for no other ports than those by which nmap finds hosts: HTTPS by a SYN, HTTP by an ACK (nmap.h,
+/// `DEFAULT_TCP_PROBE_PORT_SPEC` and -sn in nmap(1))?
+fn is_discovery(sighting: &Sighting<'_>) -> bool {
+    sighting
+        .track
+        .is_some_and(|track| track.ports.iter().all(|port| matches!(port, 80 | 443)))
+}
+
 /// Takes events and times, gives changes of incidents.
 #[derive(Debug)]
 pub struct Watcher {
@@ -129,12 +137,7 @@ impl Watcher {
             unit: trace.dport.map_or(0, u32::from),
         };
         // What began as a scan by many, and was too much for one: it is the same attack.
-        if flood.many
-            && self
-                .incidents
-                .beside([self.distributed].into_iter(), trace.time)
-                .is_some()
-        {
+        if flood.many && self.incidents.is_lively(self.distributed, trace.time) {
             self.incidents
                 .grow(self.distributed, trace, &probe, changes);
             return;
@@ -294,12 +297,30 @@ impl Watcher {
         if part && trace.dport.is_some() && incidents.grow(distributed, trace, &of_crowd, changes) {
             return is_new;
         }
-        if sighting.alarm && part {
-            let family = probe.kind.family();
-            let tags = SCANS.into_iter().filter(|other| *other != family);
-            let tags = tags.map(tag_of);
-            if let Some(other) = incidents.beside(tags, trace.time) {
+        if sighting.alarm {
+            let folded = match probe.kind.family() {
+                // The looks at the ports of web servers by which nmap finds hosts, besides its pings.
+                Family::TcpProbe | Family::TcpStealth if is_discovery(&sighting) => {
+                    let pings = tag_of(Family::Icmp);
+                    incidents.is_lively(pings, trace.time).then_some(pings)
+                }
+                Family::TcpProbe if part => {
+                    let stealth = tag_of(Family::TcpStealth);
+                    let is_it = incidents.is_fingerprinting(stealth, trace.time);
+                    is_it.then_some(stealth)
+                }
+                Family::TcpStealth if probe.kind == Kind::OsFingerprint => {
+                    let opening = tag_of(Family::TcpProbe);
+                    incidents.is_lively(opening, trace.time).then_some(opening)
+                }
+                _ => None,
+            };
+            if let Some(other) = folded {
                 incidents.grow(other, trace, probe, changes);
+                return is_new;
+            }
+            // Of random senders some are impossible.
+            if probe.kind == Kind::Bogon && crowds.is_crowded(tag, trace.time) {
                 return is_new;
             }
         }

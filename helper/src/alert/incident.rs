@@ -88,6 +88,8 @@ pub(super) struct Incident {
     senders: Option<Senders>,
     /// Did the attacker get a connection?
     connected: bool,
+    /// How bad it is by what was asked for alone.
+    by_breadth: Severity,
 }
 
 impl Incident {
@@ -148,6 +150,7 @@ impl Incident {
             trusted: true,
             senders: is_of_many(kind).then(Senders::new),
             connected: false,
+            by_breadth: Severity::Low,
         }
     }
 
@@ -238,6 +241,7 @@ impl Incident {
     pub(super) fn connect(&mut self) {
         self.connected = true;
         self.severity = Severity::Critical;
+        self.by_breadth = Severity::Critical;
     }
 
     /// May its sources have done what its kind needs a look at each port for?
@@ -356,9 +360,29 @@ impl Incident {
         }
     }
 
-    /// Severity by how much was asked for; it never falls.
+    /// Severity by what the machine offers, where that is known: worse where something listens on an attacked port and the firewall let
+    /// the attack pass, and less where a scan of very many ports met nothing at all.
+    pub(super) fn assess(&mut self, exposure: &Exposure) {
+        if self.stage == Stage::Test || !exposure.is_known() {
+            self.severity = self.severity.max(self.by_breadth);
+            return;
+        }
+        let passed = matches!(self.fates.verdict(), Verdict::Passed | Verdict::Mixed);
+        let exposed = passed && !self.exposed(exposure).is_empty();
+        let severity = match self.by_breadth {
+            Severity::Low if exposed => Severity::Medium,
+            Severity::Medium if exposed => Severity::High,
+            Severity::High if self.is_scan() && self.fates.verdict() == Verdict::Dropped => {
+                Severity::Medium
+            }
+            as_it_is => as_it_is,
+        };
+        self.severity = self.severity.max(severity);
+    }
+
+    /// How bad it is by how much was asked for; that never falls.
     fn rise(&mut self, config: &Config) {
-        if self.severity >= Severity::High {
+        if self.by_breadth >= Severity::High {
             return;
         }
         let breadth = self.ports.len().max(self.asked.len());
@@ -382,11 +406,11 @@ impl Incident {
         } else {
             Severity::Low
         };
-        self.severity = self.severity.max(severity);
+        self.by_breadth = self.by_breadth.max(severity);
     }
 
     /// Has the origin probed for the operating system? Who does chooses an attack.
-    fn is_fingerprinted(&self) -> bool {
+    pub(super) fn is_fingerprinted(&self) -> bool {
         self.tally
             .iter()
             .any(|(kind, weight)| *kind == Kind::OsFingerprint && *weight >= SECOND_KIND_WEIGHT)

@@ -224,7 +224,7 @@ impl Incidents {
             open.untold = false;
             changes.push(Change::Updated(numbered(
                 &mut self.next_seq,
-                &open.incident,
+                &mut open.incident,
                 &self.exposure,
             )));
         }
@@ -245,17 +245,18 @@ impl Incidents {
         self.open.contains_key(&self.key_of(tag))
     }
 
-    /// The first of these tags that has an incident open which is not over: what the same source does beside it, on a small scale, is a
-    /// part of it.
+    /// Has the incident of this tag had packets within the last minute? What its source does beside it, on a small scale, is a part of it.
     #[must_use]
-    pub fn beside(&self, tags: impl Iterator<Item = u64>, now: Timestamp) -> Option<u64> {
-        let mut tags = tags.map(|tag| (tag, self.key_of(tag)));
-        tags.find(|(_, key)| {
-            self.open
-                .get(key)
-                .is_some_and(|open| now.since(open.incident.last_seen) <= BESIDE)
-        })
-        .map(|(tag, _)| tag)
+    pub fn is_lively(&self, tag: u64, now: Timestamp) -> bool {
+        let open = self.open.get(&self.key_of(tag));
+        open.is_some_and(|open| now.since(open.incident.last_seen) <= BESIDE)
+    }
+
+    /// The same of a source that has probed for the operating system.
+    #[must_use]
+    pub fn is_fingerprinting(&self, tag: u64, now: Timestamp) -> bool {
+        let open = self.open.get(&self.key_of(tag));
+        self.is_lively(tag, now) && open.is_some_and(|open| open.incident.is_fingerprinted())
     }
 
     /// A source of open incidents with these tags was let in: is the connection one of an attacker?
@@ -397,7 +398,7 @@ impl Incidents {
         incident.add(trace, probe, &self.config);
         changes.push(Change::Updated(numbered(
             &mut self.next_seq,
-            &incident,
+            &mut incident,
             &self.exposure,
         )));
         self.insert(key, incident, trace.time, changes);
@@ -418,11 +419,17 @@ impl Incidents {
     }
 
     /// Opens a new incident.
-    fn raise(&mut self, key: Key, incident: Incident, now: Timestamp, changes: &mut Vec<Change>) {
+    fn raise(
+        &mut self,
+        key: Key,
+        mut incident: Incident,
+        now: Timestamp,
+        changes: &mut Vec<Change>,
+    ) {
         self.next_id += 1;
         changes.push(Change::Raised(numbered(
             &mut self.next_seq,
-            &incident,
+            &mut incident,
             &self.exposure,
         )));
         self.insert(key, incident, now, changes);
@@ -488,7 +495,7 @@ impl Incidents {
                 open.told_at = now;
                 changes.push(Change::Updated(numbered(
                     &mut self.next_seq,
-                    &open.incident,
+                    &mut open.incident,
                     &self.exposure,
                 )));
             }
@@ -509,7 +516,7 @@ impl Incidents {
         incident.closed = true;
         changes.push(Change::Closed(numbered(
             &mut self.next_seq,
-            &incident,
+            &mut incident,
             &self.exposure,
         )));
         if incident.stage == Stage::Test {
@@ -564,7 +571,8 @@ const fn beat(time: Timestamp) -> Timestamp {
 }
 
 /// The incident's present state under the next number.
-fn numbered(next_seq: &mut u64, incident: &Incident, exposure: &Exposure) -> Alert {
+fn numbered(next_seq: &mut u64, incident: &mut Incident, exposure: &Exposure) -> Alert {
+    incident.assess(exposure);
     let alert = incident.alert(*next_seq, exposure);
     *next_seq += 1;
     alert

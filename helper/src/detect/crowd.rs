@@ -43,6 +43,9 @@ const ROTATING_PORTS: usize = 6;
 /// See [`ROTATING_NETWORKS`].
 const ROTATING_WITHIN: i64 = 600 * Timestamp::SECOND;
 
+/// So many other senders at once are a crowd.
+const CROWDED: usize = 12;
+
 /// One probe of somebody who is no attacker yet.
 #[derive(Debug, Clone, Copy)]
 struct Seen {
@@ -135,9 +138,10 @@ impl Crowds {
 
     /// Takes in a probe for something that its sender has not asked for before; tells what crowd it completes.
     pub fn observe(&mut self, tag: u64, told: &Trace, probe: &Probe) -> Option<Crowd> {
-        let dport = told.dport?;
+        let dport = told.dport.unwrap_or(0);
         let (high, low) = address_halves(told.dst);
-        let what = u64::from(dport) | u64::from(told.protocol.0) << 16;
+        let what =
+            u64::from(told.dport.map_or(probe.unit, u32::from)) | u64::from(told.protocol.0) << 32;
         #[expect(clippy::cast_possible_truncation, reason = "a mark is short")]
         let target = folded(folded(high, low), what) as u32;
         let seen = Seen {
@@ -161,6 +165,18 @@ impl Crowds {
                 .is_multiple_of(LOOK)
                 .then(|| self.distributed(told.time))?
         })
+    }
+
+    /// Do many others send at the same moment as this sender?
+    #[must_use]
+    pub fn is_crowded(&self, tag: u64, now: Timestamp) -> bool {
+        let mut others: ArrayVec<u64, CROWDED> = ArrayVec::new();
+        for seen in self.within(now, DECOY_WITHIN) {
+            if seen.tag != tag && !others.is_full() && !others.contains(&seen.tag) {
+                others.push(seen.tag);
+            }
+        }
+        others.is_full()
     }
 
     /// The probes of the last so many microseconds.
@@ -263,6 +279,7 @@ impl Crowds {
 /// Does a probe ask for a service? What opens a connection does, and what no conversation holds; and UDP that cannot be an answer.
 fn asks(told: &Trace, probe: &Probe) -> bool {
     match told.protocol {
+        _ if told.dport.is_none() => false,
         Protocol::TCP => told.opening != Opening::None || probe.nature == Nature::Impossible,
         Protocol::UDP => !told.sport.is_some_and(udp::is_amplifier),
         _ => true,
