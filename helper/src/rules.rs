@@ -321,6 +321,8 @@ mod tests {
             protocol: Protocol::TCP,
             sport: Some(40000),
             dport: Some(dport),
+            sampled: false,
+            on_link: false,
             fragmented: false,
             opening: Opening::None,
             seq: None,

@@ -7,8 +7,8 @@ use wallwatch_dbus::{Family, Kind, Verdict};
 use crate::{
     alert::{Change, Incidents},
     detect::{
-        self, Class, Crowd, Crowds, Flood, Floods, Intrusion, Lan, Nature, Opening, Probe, Scan,
-        Sighting, Trace, Tries, classify, classify_flow,
+        self, Class, Crowd, Crowds, Flood, Floods, Intrusion, Lan, Nature, Opening, Probe,
+        Sampling, Scan, Sighting, Trace, Tries, classify, classify_flow,
     },
     event::{Event, Feed, Interface, Prefix, Timestamp},
     explain::{self, Ledger, Noise},
@@ -47,6 +47,7 @@ pub struct Watcher {
     scan: Scan,
     floods: Floods,
     tries: Tries,
+    sampling: Sampling,
     crowds: Crowds,
     /// The number of the one incident that distributed scans are.
     distributed: u64,
@@ -72,6 +73,7 @@ impl Watcher {
             scan,
             floods: Floods::new(next_seq),
             tries: Tries::new(next_seq),
+            sampling: Sampling::default(),
             crowds: Crowds::new(next_seq),
             incidents: Incidents::new(config, next_seq),
             rules: Rules::default(),
@@ -101,7 +103,11 @@ impl Watcher {
     /// of it.
     pub fn observe(&mut self, event: &Event, changes: &mut Vec<Change>) -> bool {
         self.tick_before(event.time, changes);
-        let trace = Trace::from(event);
+        let trace = Trace {
+            sampled: self.sampling.observe(event),
+            on_link: self.neighbourhood.is_on_link(&event.packet),
+            ..Trace::from(event)
+        };
         if let Some(intrusion) = self.lan.observe(event, &self.neighbourhood) {
             if self.trusts(&trace, Some(intrusion.probe.kind)) {
                 return false;

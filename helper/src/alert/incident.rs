@@ -323,13 +323,20 @@ impl Incident {
         self.tool = self.tool.or(probe.tool);
         self.bear("accepted", trace.verdict == Verdict::Passed);
         self.bear("fragmented", trace.fragmented);
+        self.bear("sampled", trace.sampled);
+        self.bear("on-link", trace.on_link && self.is_scan());
         if matches!(probe.kind, Kind::RogueRa | Kind::RogueDhcp) {
             let forged = probe.nature == Nature::Impossible;
             self.bear("on-link", !forged);
             self.bear("forged", forged);
         } else {
             let is_nobody = matches!(probe.kind, Kind::Smurf | Kind::Bogon | Kind::Land);
-            self.bear("spoofable", is_nobody);
+            // Whoever needs no handshake can write what he likes as his address.
+            let needs_none = matches!(
+                self.family,
+                Family::Udp | Family::Icmp | Family::Sctp | Family::IpProtocol
+            );
+            self.bear("spoofable", is_nobody || needs_none);
         }
         if probe.nature != Nature::ReplyLike {
             tally(&mut self.tally, probe.kind, probe.weight);

@@ -41,6 +41,10 @@ pub struct Trace {
     pub opening: Opening,
     /// TCP's sequence number, where it was told.
     pub seq: Option<u32>,
+    /// Does it stand for many of which a limit of the log kept silent?
+    pub sampled: bool,
+    /// Did it probably start on our own network?
+    pub on_link: bool,
     /// Was it a fragment?
     pub fragmented: bool,
     /// What the firewall did with it.
@@ -70,6 +74,8 @@ impl From<&Event> for Trace {
             dport: packet.dport(),
             opening,
             seq,
+            sampled: false,
+            on_link: false,
             fragmented: packet.fragment.is_some(),
             verdict: event.verdict,
             feed: event.feed,
@@ -96,6 +102,8 @@ impl From<&Flow> for Trace {
                 Opening::None
             },
             seq: None,
+            sampled: false,
+            on_link: false,
             fragmented: false,
             verdict: Verdict::Passed,
             feed: Feed::Conntrack,
