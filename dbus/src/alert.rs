@@ -10,6 +10,42 @@ pub const MAX_LISTED_SOURCES: usize = 32;
 /// At most so many signatures of an incident are listed.
 pub const MAX_LISTED_SIGNATURES: usize = 16;
 
+/// At most so many packets of an incident are kept as evidence.
+pub const MAX_EVIDENCE: usize = 8;
+
+record! {
+    /// One packet of an attack, or the beginning of a flow: the first of them are kept as evidence. A number is 0 where it was not
+    /// told, or where the protocol has none.
+    pub struct Evidence {
+        /// When it came, in microseconds since 1970, UTC.
+        pub time: i64,
+        /// Source address.
+        pub src: String,
+        /// Destination address.
+        pub dst: String,
+        /// tcp, udp, icmp, icmpv6, ..., or a number.
+        pub proto: String,
+        /// Source port.
+        pub sport: u16,
+        /// Destination port.
+        pub dport: u16,
+        /// Flags of TCP, as SYN.
+        pub flags: Vec<String>,
+        /// Type of an ICMP message.
+        pub icmp_type: u8,
+        /// Its code.
+        pub icmp_code: u8,
+        /// Time to live, or hop limit.
+        pub ttl: u8,
+        /// Length of the whole packet in bytes.
+        pub len: u32,
+        /// A word of [`Verdict`].
+        pub verdict: String,
+        /// The same in the words of the kernel's log.
+        pub line: String,
+    }
+}
+
 record! {
     /// One incident in its present state.
     ///
@@ -62,6 +98,10 @@ record! {
         pub trusted: bool,
         /// Attacked ports that something listens on: port, protocol, owner.
         pub exposed: Vec<(u16, String, String)>,
+        /// Why it is as severe as it is, as sentences.
+        pub reason: String,
+        /// The first packets, at most [`MAX_EVIDENCE`]; only where one alert is asked for (`GetAlert`, `analyze`).
+        pub evidence: Vec<Evidence>,
         /// Would it pop up at the default settings?
         pub popup: bool,
         /// Is the incident over?

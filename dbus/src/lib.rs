@@ -1,8 +1,8 @@
 //! The contracts of Wallwatch on the system bus and the session bus: names, wire types and proxies.
 //!
 //! [`names`] holds every bus name, path and polkit action. The words that travel in alerts are enums: [`Kind`],
-//! [`Family`], [`Severity`] and [`Verdict`]. The records are [`Alert`], [`AlertFilter`], [`Status`] and
-//! [`SourceHealth`]; each is a dictionary (`a{sv}`) on the bus, so that a later version can add a key, and an object with
+//! [`Family`], [`Severity`] and [`Verdict`]. The records are [`Alert`], [`Evidence`],
+//! [`AlertFilter`], [`Status`] and [`SourceHealth`]; each is a dictionary (`a{sv}`) on the bus, so that a later version can add a key, and an object with
 //! the same keys in JSON. [`Helper1Proxy`] and [`ControlProxy`] are the clients' side of the two interfaces, and [`Error`]
 //! holds the errors of the helper's own.
 
@@ -14,7 +14,9 @@ mod proxy;
 mod record;
 mod status;
 
-pub use alert::{Alert, AlertFilter, MAX_LISTED_SIGNATURES, MAX_LISTED_SOURCES, Order};
+pub use alert::{
+    Alert, AlertFilter, Evidence, MAX_EVIDENCE, MAX_LISTED_SIGNATURES, MAX_LISTED_SOURCES, Order,
+};
 pub use error::Error;
 pub use kind::{Family, Kind, Severity, UnknownWord, Verdict};
 pub use proxy::{

@@ -21,6 +21,7 @@ pub trait Helper1 {
         limit: u32,
         filter: AlertFilter,
     ) -> zbus::Result<Vec<Alert>>;
+    fn get_alert(&self, id: u64) -> zbus::Result<Alert>;
     fn get_status(&self) -> zbus::Result<Status>;
     #[zbus(allow_interactive_auth)]
     fn set_capture(&self, on: bool) -> zbus::Result<()>;

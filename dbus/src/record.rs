@@ -44,7 +44,7 @@ macro_rules! plain_fields {
         fn to_field(&self) -> serde_json::Value { serde_json::Value::from(self.clone()) }
     })+ };
 }
-plain_fields!(bool, u8, u32, u64, i64, String);
+plain_fields!(bool, u8, u16, u32, u64, i64, String);
 
 impl<T: JsonField> JsonField for Vec<T> {
     fn to_field(&self) -> serde_json::Value {

@@ -229,10 +229,11 @@ impl Intake {
         }
         watcher.mute(changes);
         for change in changes.drain(..) {
-            self.store
-                .lock()
-                .unwrap_or_else(PoisonError::into_inner)
-                .record(&change);
+            let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+            store.record(&change);
+            let id = change.alert().id;
+            store.keep(id, watcher.evidence(id));
+            drop(store);
             // A bus that takes nothing must not stop detection; the gap in the numbers tells the clients.
             drop(subscribers.try_send(change));
         }

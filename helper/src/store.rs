@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, HashMap};
 
 use wallwatch_dbus::{Alert, AlertFilter, Kind, Order};
 
-use crate::alert::Change;
+use crate::{alert::Change, detect::Fact};
 
-/// So many incidents are remembered; at half a kibibyte to four each, that is five to forty megabytes once it is full.
+/// So many incidents are remembered; at a kibibyte to five each, that is ten to fifty megabytes once it is full.
 pub const DEFAULT_CAPACITY: usize = 10_000;
 /// At most so many alerts are returned at once.
 pub const MOST_RETURNED: usize = 1000;
@@ -32,6 +32,8 @@ pub enum QueryError {
 pub struct Store {
     by_seq: BTreeMap<u64, Alert>,
     seq_of: HashMap<u64, u64>,
+    /// The first packets of each incident.
+    evidence: HashMap<u64, Box<[Fact]>>,
     capacity: usize,
 }
 
@@ -42,6 +44,7 @@ impl Store {
         Self {
             by_seq: BTreeMap::new(),
             seq_of: HashMap::new(),
+            evidence: HashMap::new(),
             capacity: capacity.max(1),
         }
     }
@@ -56,8 +59,28 @@ impl Store {
         while self.by_seq.len() > self.capacity {
             if let Some((_, forgotten)) = self.by_seq.pop_first() {
                 self.seq_of.remove(&forgotten.id);
+                self.evidence.remove(&forgotten.id);
             }
         }
+    }
+
+    /// Keeps the first packets of an incident that is remembered, where there are more of them than before.
+    pub fn keep(&mut self, id: u64, facts: &[Fact]) {
+        let known = self.evidence.get(&id).map_or(0, |known| known.len());
+        if facts.len() >= known && !facts.is_empty() && self.seq_of.contains_key(&id) {
+            self.evidence.insert(id, facts.into());
+        }
+    }
+
+    /// One incident in its latest state, with its first packets; `None` where it is not remembered.
+    #[must_use]
+    pub fn alert(&self, id: u64) -> Option<Alert> {
+        let alert = self.by_seq.get(self.seq_of.get(&id)?)?;
+        let facts = self.evidence.get(&id).map_or(&[][..], |facts| facts);
+        Some(Alert {
+            evidence: facts.iter().map(Fact::told).collect(),
+            ..alert.clone()
+        })
     }
 
     /// How many incidents are remembered.
@@ -162,6 +185,7 @@ impl<'a> Wanted<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{decode, detect::Trace, event::Timestamp};
 
     fn alert(id: u64, seq: u64) -> Alert {
         Alert {
@@ -293,6 +317,35 @@ mod tests {
             assert_eq!(seqs(&store, 0, 0, &filter), expected, "{filter:?}");
         }
         assert!(seqs(&store, u64::MAX, 0, &none()).is_empty());
+    }
+
+    #[test]
+    fn one_alert_comes_with_its_first_packets_until_it_is_forgotten() {
+        let line = "X DROP IN=eth0 OUT= MAC= SRC=203.0.113.9 DST=192.0.2.2 LEN=40 TOS=0x00 PREC=0x00 TTL=50 ID=7 PROTO=2 ";
+        let read = decode::log_line(line.as_bytes()).unwrap();
+        let event = read.into_event(Timestamp(5)).unwrap();
+        let fact = Fact::of(&Trace::from(&event));
+        let mut store = Store::new(2);
+        store.record(&Change::Raised(alert(1, 11)));
+        store.keep(1, &[fact]);
+        store.keep(9, &[fact]);
+        let known = store.alert(1).unwrap();
+        assert_eq!(
+            known.evidence[0].line,
+            "SRC=203.0.113.9 DST=192.0.2.2 LEN=40 TTL=50 PROTO=IGMP"
+        );
+        // What is not held any more by whoever told it is held here.
+        store.record(&Change::Closed(alert(1, 12)));
+        store.keep(1, &[]);
+        assert_eq!(store.alert(1).unwrap().evidence.len(), 1);
+        assert_eq!(store.alert(9), None);
+        let listed = store.query(0, 0, &AlertFilter::default()).unwrap();
+        assert!(listed[0].evidence.is_empty());
+        for id in 2..=3 {
+            store.record(&Change::Raised(alert(id, id + 20)));
+        }
+        assert_eq!(store.alert(1), None);
+        assert!(store.evidence.is_empty());
     }
 
     #[test]

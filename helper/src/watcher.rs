@@ -7,7 +7,7 @@ use wallwatch_dbus::{Family, Kind, Verdict};
 use crate::{
     alert::{Change, Incidents},
     detect::{
-        self, Class, Crowd, Crowds, Flood, Floods, Intrusion, Lan, Nature, Opening, Probe,
+        self, Class, Crowd, Crowds, Fact, Flood, Floods, Intrusion, Lan, Nature, Opening, Probe,
         Sampling, Scan, Sighting, Trace, Tries, classify, classify_flow,
     },
     event::{Event, Feed, Interface, Prefix, Timestamp},
@@ -205,9 +205,8 @@ impl Watcher {
             return;
         }
         let tag = self.tag(&trace, &probe);
-        let is = event.verdict;
-        if !self.incidents.put_right(tag, &probe, told, is) {
-            self.scan.put_right(tag, told, is);
+        if !self.incidents.put_right(tag, &trace, &probe, told) {
+            self.scan.put_right(tag, &trace, told);
         }
     }
 
@@ -428,6 +427,12 @@ impl Watcher {
     /// Raises a test alert and says which incident it is; `None` where too many are open.
     pub fn test_alert(&mut self, now: Timestamp, changes: &mut Vec<Change>) -> Option<u64> {
         self.incidents.test(&Trace::from(&test_event(now)), changes)
+    }
+
+    /// The first packets of an incident that is open, or may begin again.
+    #[must_use]
+    pub fn evidence(&self, id: u64) -> &[Fact] {
+        self.incidents.evidence(id)
     }
 
     /// How many incidents are open.
@@ -701,6 +706,73 @@ mod tests {
     }
 
     #[test]
+    fn an_incident_keeps_its_first_packets_and_a_reason() {
+        let mut scene = Scene::new();
+        let first = scene.raise(START, "203.0.113.9");
+        assert_eq!(
+            first.reason,
+            "Only 3 ports were tried. The firewall dropped all packets."
+        );
+        assert!(
+            first.evidence.is_empty(),
+            "it is told where one is asked for"
+        );
+        assert_eq!(scene.watcher.evidence(first.id).len(), 3);
+        assert_eq!(scene.watcher.evidence(first.id + 1), []);
+        for dport in 4..=40 {
+            let time = START.plus(i64::from(dport));
+            scene.syn(time, "203.0.113.9", dport);
+        }
+        let told = scene.tick(START.plus(HOUR));
+        let alert = told.last().unwrap().alert();
+        assert_eq!(
+            alert.reason,
+            "40 ports were tried. The firewall dropped all packets."
+        );
+        let lines: Vec<String> = scene
+            .watcher
+            .evidence(alert.id)
+            .iter()
+            .map(ToString::to_string)
+            .collect();
+        let expected: Vec<String> = (1..=8)
+            .map(|dport| {
+                format!(
+                    "SRC=203.0.113.9 DST=198.51.100.1 LEN=44 TTL=64 PROTO=TCP SPT=40000 DPT={dport} SYN"
+                )
+            })
+            .collect();
+        assert_eq!(lines, expected, "also of one that is closed");
+    }
+
+    #[test]
+    fn what_listens_is_a_part_of_the_reason() {
+        let mut scene = Scene::new();
+        let ssh = Listener {
+            protocol: Protocol::TCP,
+            port: 2,
+            address: "0.0.0.0".parse().unwrap(),
+            v6_only: false,
+            interface: Interface::new(),
+            uid: 0,
+            owner: "ssh.service".to_owned(),
+        };
+        let mut changes: Vec<Change> = (1..=3)
+            .flat_map(|dport| scene.syn(START, "203.0.113.9", dport))
+            .collect();
+        scene
+            .watcher
+            .set_exposure(Exposure::new(vec![ssh], Vec::new()), &mut changes);
+        let [Change::Raised(alert)] = changes.as_slice() else {
+            panic!("{changes:?}")
+        };
+        assert_eq!(
+            alert.reason,
+            "Only 3 ports were tried. Here ssh.service listens on port 2, which was tried, and the firewall dropped all packets."
+        );
+    }
+
+    #[test]
     fn many_senders_that_nobody_can_be_are_one_incident() {
         let mut scene = Scene::new();
         let mut told = Vec::new();
@@ -720,6 +792,7 @@ mod tests {
         };
         assert_eq!((alert.kind.as_str(), alert.packets_to_alert), ("bogon", 3));
         assert_eq!(alert.tags, ["spoofable"]);
+        assert_eq!(alert.sources, ["240.1.2.0", "240.1.2.1", "240.1.2.2"]);
     }
 
     #[test]
@@ -801,6 +874,9 @@ mod tests {
             panic!("{told:?}")
         };
         assert_eq!((alert.verdict.as_str(), alert.packets), ("passed", 3));
+        let evidence = scene.watcher.evidence(alert.id);
+        let became: Vec<String> = evidence.iter().map(|fact| fact.told().verdict).collect();
+        assert_eq!(became, ["passed"; 3]);
         assert!(alert.tags.iter().any(|tag| tag == "accepted"));
     }
 

@@ -4,7 +4,7 @@ use std::{borrow::Cow, fmt::Write as _};
 
 use wallwatch_dbus::{Alert, Kind, Severity, Verdict};
 
-use super::{ago, count, date_time, sanitize, span};
+use super::{ago, count, date_time, moment_of_day, sanitize, sanitize_sentences, span};
 
 /// What an incident is, in a few words: "Port scan (SYN)". A kind this version does not know is named by its word.
 #[must_use]
@@ -290,6 +290,34 @@ pub fn terminal_line(alert: &Alert) -> String {
     )
 }
 
+/// What a terminal shows below [`terminal_line`] where everything is wanted: the alert for those who know networks, why it is so
+/// severe, and its first packets.
+#[must_use]
+pub fn details(alert: &Alert) -> Vec<String> {
+    let mut lines = vec![format!("  {}", technical(alert))];
+    if !alert.reason.is_empty() {
+        lines.push(format!(
+            "  Why {}: {}",
+            alert.severity(),
+            sanitize_sentences(&alert.reason)
+        ));
+    }
+    match alert.evidence.as_slice() {
+        [] => {}
+        [_] if alert.packets <= 1 => lines.push("  The packet:".to_owned()),
+        packets if alert.packets <= packets.len() as u64 => lines.push("  The packets:".to_owned()),
+        _ => lines.push("  The first packets:".to_owned()),
+    }
+    lines.extend(alert.evidence.iter().map(|packet| {
+        let (when, line) = (moment_of_day(packet.time), sanitize_sentences(&packet.line));
+        match packet.verdict.parse() {
+            Ok(Verdict::Unknown) | Err(_) => format!("    {when}  {line}"),
+            Ok(known) => format!("    {when}  {line}  ({})", verdict(known)),
+        }
+    }));
+    lines
+}
+
 /// The colour of a severity on a terminal, as an ANSI SGR parameter (ECMA-48 section 8.3.117).
 #[must_use]
 pub const fn terminal_colour(severity: Severity) -> &'static str {
@@ -304,6 +332,8 @@ pub const fn terminal_colour(severity: Severity) -> &'static str {
 
 #[cfg(test)]
 mod tests {
+    use wallwatch_dbus::Evidence;
+
     use super::*;
     use crate::text::units::SECOND;
 
@@ -322,6 +352,42 @@ mod tests {
             trusted: true,
             ..Alert::default()
         }
+    }
+
+    #[test]
+    fn details_tell_the_reason_and_the_first_packets() {
+        let packet = |line: &str, verdict: &str| Evidence {
+            line: line.to_owned(),
+            verdict: verdict.to_owned(),
+            ..Evidence::default()
+        };
+        let alert = Alert {
+            reason: "As many as 1000 ports were tried.".to_owned(),
+            packets: 1000,
+            evidence: vec![
+                packet("SRC=192.168.1.66 SPT=1", "dropped"),
+                packet("SRC=192.168.1.66 SPT=2", "unknown"),
+            ],
+            ..scan(Verdict::Dropped)
+        };
+        let lines = details(&alert);
+        assert_eq!(lines[1], "  Why high: As many as 1000 ports were tried.");
+        assert_eq!(lines[2], "  The first packets:");
+        assert!(
+            lines[3].ends_with(".000  SRC=192.168.1.66 SPT=1  (stopped)"),
+            "{lines:?}"
+        );
+        assert!(lines[4].ends_with(" SPT=2"), "{lines:?}");
+        assert_eq!(lines.len(), 5);
+        // A helper that is older tells neither.
+        assert_eq!(details(&scan(Verdict::Dropped)).len(), 1);
+        let hostile = Alert {
+            reason: "a\u{1b}[2Jb".to_owned(),
+            evidence: vec![packet("c\nd", "dropped")],
+            ..scan(Verdict::Dropped)
+        };
+        let text = details(&hostile).join("");
+        assert!(!text.contains(['\u{1b}', '\n']), "{text:?}");
     }
 
     #[test]

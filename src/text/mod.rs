@@ -12,8 +12,9 @@ mod state;
 mod units;
 
 pub use alert::{
-    menu_line, sentence, technical, terminal_colour, terminal_line, title, verdict, what, who,
+    details, menu_line, sentence, technical, terminal_colour, terminal_line, title, verdict, what,
+    who,
 };
 pub use escape::{MAX_SHOWN, escape_json, escape_markup, sanitize, sanitize_sentences};
 pub use state::{not_watching, partly_watching, paused, source_line, tooltip_watching};
-pub use units::{ago, count, date_time, number, span, time_of_day};
+pub use units::{ago, count, date_time, moment_of_day, number, span, time_of_day};

@@ -90,6 +90,12 @@ pub fn time_of_day(time: i64) -> String {
     local(time, "%H:%M")
 }
 
+/// A local time of day to the millisecond: "14:05:09.123".
+#[must_use]
+pub fn moment_of_day(time: i64) -> String {
+    local(time, "%H:%M:%S%.3f")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -57,6 +57,14 @@ impl Helper1 {
         Ok(state.last_seq)
     }
 
+    fn get_alert(&self, id: u64) -> Result<Alert, wallwatch_dbus::Error> {
+        let state = self.state();
+        let found = state.alerts.iter().find(|alert| alert.id == id);
+        found
+            .cloned()
+            .ok_or_else(|| wallwatch_dbus::Error::NotFound(format!("There is no alert {id}.")))
+    }
+
     fn get_alerts(
         &self,
         after_seq: u64,

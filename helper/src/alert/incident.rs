@@ -3,13 +3,17 @@
 use std::net::IpAddr;
 
 use arrayvec::ArrayVec;
-use wallwatch_dbus::{Alert, Family, Kind, MAX_LISTED_SOURCES, Severity, Verdict};
+use wallwatch_dbus::{Alert, Family, Kind, MAX_EVIDENCE, MAX_LISTED_SOURCES, Severity, Verdict};
 
-use super::{ports::PortSet, senders::Senders};
+use super::{
+    ports::PortSet,
+    reason::{Grounds, reason},
+    senders::Senders,
+};
 use crate::{
     detect::{
-        Config, Decoy, Fates, Flood, Gathering, Nature, Probe, Sighting, Tally, Tool, Trace, Track,
-        Trying, tally,
+        Config, Decoy, Fact, Fates, Flood, Gathering, Nature, Probe, Sighting, Tally, Tool, Trace,
+        Track, Trying, tally,
     },
     event::{Feed, Interface, Timestamp},
     exposure::Exposure,
@@ -84,6 +88,8 @@ pub(super) struct Incident {
     sport_packets: u64,
     feed: Feed,
     trusted: bool,
+    /// The first packets.
+    facts: Vec<Fact>,
     /// Counts the sources, where they are too many to be listed.
     senders: Option<Senders>,
     /// Did the attacker get a connection?
@@ -149,6 +155,7 @@ impl Incident {
             feed: trace.feed,
             trusted: true,
             senders: is_of_many(kind).then(Senders::new),
+            facts: Vec::new(),
             connected: false,
             by_breadth: Severity::Low,
         }
@@ -278,6 +285,14 @@ impl Incident {
             self.ports.insert(*port);
         }
         self.targets.extend(&track.targets);
+        self.facts.extend(&track.facts);
+        // The packets of a group are of many.
+        if let Some(senders) = &mut self.senders {
+            for fact in &track.facts {
+                remember(&mut self.sources, fact.src, MAX_LISTED_SOURCES);
+                senders.note(fact.src);
+            }
+        }
     }
 
     /// Opens it once more.
@@ -304,6 +319,9 @@ impl Incident {
         // A late answer of somebody who also attacks is counted, but tells nothing of the attack.
         if probe.nature == Nature::ReplyLike && !self.tally.is_empty() {
             return;
+        }
+        if self.facts.len() < MAX_EVIDENCE {
+            self.keep(Fact::of(trace));
         }
         if are_new {
             remember(&mut self.targets, trace.dst, MAX_LISTED_TARGETS);
@@ -349,8 +367,23 @@ impl Incident {
         self.rise(config);
     }
 
-    /// Takes back that this probe was stopped; says whether that changes anything.
-    pub(super) fn put_right(&mut self, probe: &Probe, told: Verdict, is: Verdict) -> bool {
+    /// Keeps a packet as evidence, unless the track had kept it already.
+    #[cold]
+    fn keep(&mut self, fact: Fact) {
+        if self.facts.last() != Some(&fact) {
+            self.facts.push(fact);
+        }
+    }
+
+    /// The first packets, as far as they are kept.
+    pub(super) fn evidence(&self) -> &[Fact] {
+        &self.facts
+    }
+
+    /// Takes back what was told of this probe, of which the trace tells what became of it; says whether that changes anything.
+    pub(super) fn put_right(&mut self, trace: &Trace, probe: &Probe, told: Verdict) -> bool {
+        let is = trace.verdict;
+        Fact::put_right(&mut self.facts, trace);
         // As in `add`: such a packet told nothing.
         if probe.nature == Nature::ReplyLike && !self.tally.is_empty() {
             return false;
@@ -541,9 +574,29 @@ impl Incident {
         }
     }
 
+    /// Why it is as severe as it is, where these of the attacked ports are listened on.
+    pub(super) fn reason(&self, exposure: &Exposure, exposed: &[(u16, String, String)]) -> String {
+        reason(&Grounds {
+            kind: if self.stage == Stage::Test {
+                Kind::Test
+            } else {
+                self.kinds().0
+            },
+            severity: self.severity,
+            ports: self.ports.len(),
+            others: self.asked.len(),
+            verdict: self.fates.verdict(),
+            exposed: exposure.is_known().then_some(exposed),
+            connected: self.connected,
+            fingerprinted: self.is_fingerprinted(),
+            ignored: self.traits.contains(&"forged") && !self.traits.contains(&"on-link"),
+        })
+    }
+
     /// The incident in its present state, on a machine where this listens.
     pub(super) fn alert(&self, seq: u64, exposure: &Exposure) -> Alert {
         let (kind, others) = self.kinds();
+        let exposed = self.exposed(exposure);
         let protocol = match self.protocols.as_slice() {
             [protocol] => protocol.to_string(),
             _ => String::new(),
@@ -571,7 +624,9 @@ impl Incident {
             signatures: Vec::new(),
             feed: self.feed.to_string(),
             trusted: self.trusted,
-            exposed: self.exposed(exposure),
+            reason: self.reason(exposure, &exposed),
+            evidence: Vec::new(),
+            exposed,
             popup: self.stage != Stage::Again && self.severity >= Severity::Low,
             closed: self.closed,
             test: self.stage == Stage::Test,

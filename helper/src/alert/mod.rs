@@ -6,6 +6,7 @@
 
 mod incident;
 mod ports;
+mod reason;
 mod senders;
 
 use std::{
@@ -19,7 +20,7 @@ use self::incident::{Incident, MAX_HOLD, Stage};
 pub use self::ports::{MAX_PORTS_TEXT, PortSet};
 use crate::{
     detect::{
-        Config, Decoy, Flood, Gathering, MAX_DECOYS, Nature, Opening, Probe, Sighting, Trace,
+        Config, Decoy, Fact, Flood, Gathering, MAX_DECOYS, Nature, Opening, Probe, Sighting, Trace,
         Trying,
     },
     event::Timestamp,
@@ -168,8 +169,18 @@ impl Incidents {
             let mut open = self.open.values().map(|open| &open.incident);
             if let Some(incident) = open.find(|incident| incident.id == alert.id) {
                 alert.exposed = incident.exposed(&self.exposure);
+                alert.reason = incident.reason(&self.exposure, &alert.exposed);
             }
         }
+    }
+
+    /// The first packets of an incident that is open, or may begin again.
+    #[must_use]
+    pub fn evidence(&self, id: u64) -> &[Fact] {
+        let open = self.open.values().map(|open| &open.incident);
+        let mut all = open.chain(self.remembered.values());
+        all.find(|incident| incident.id == id)
+            .map_or(&[], Incident::evidence)
     }
 
     /// How many are open.
@@ -406,12 +417,12 @@ impl Incidents {
     }
 
     /// Puts right what was told of a probe of an open incident; false where there is none. Clients are told with the next update.
-    pub fn put_right(&mut self, tag: u64, probe: &Probe, told: Verdict, is: Verdict) -> bool {
+    pub fn put_right(&mut self, tag: u64, trace: &Trace, probe: &Probe, told: Verdict) -> bool {
         let key = self.key_of(tag);
         let Some(open) = self.open.get_mut(&key) else {
             return false;
         };
-        if open.incident.put_right(probe, told, is) && !open.untold {
+        if open.incident.put_right(trace, probe, told) && !open.untold {
             open.untold = true;
             self.due = Some(earlier(self.due, open.due()));
         }

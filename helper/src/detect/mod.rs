@@ -10,6 +10,7 @@ mod class;
 mod config;
 mod container;
 mod crowd;
+mod fact;
 mod fates;
 mod fingerprint;
 mod flood;
@@ -37,6 +38,7 @@ pub use config::{
 pub(crate) use container::is_container_bridge;
 pub(crate) use crowd::MAX_DECOYS;
 pub use crowd::{Crowd, Crowds, Decoy, Gathering};
+pub use fact::Fact;
 pub use fates::Fates;
 pub use flood::{Flood, Floods};
 pub use flow::classify_flow;

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use wallwatch_dbus::{Family, Kind, Verdict};
 
 use super::{
-    Config, Fates, Origin,
+    Config, Fact, Fates, Origin,
     class::{Nature, Probe},
     origin,
     sets::{Place, Sets},
@@ -121,6 +121,7 @@ impl Scan {
                 .and_then(|()| Some((told.sport?, told.seq?))),
             fates: Fates::of(told.verdict),
             trusted: told.trusted,
+            fact: Fact::of(told),
         };
         let promoted = match self.tracks.place(tag) {
             Some(place) => Promoted::To(place),
@@ -152,12 +153,15 @@ impl Scan {
         }
     }
 
-    /// Puts right what was told of a probe of this tag.
-    pub fn put_right(&mut self, tag: u64, told: Verdict, is: Verdict) {
+    /// Puts right what was told of a probe of this tag, of which the trace tells what became of it.
+    pub fn put_right(&mut self, tag: u64, trace: &Trace, told: Verdict) {
+        let is = trace.verdict;
         if let Some(known) = self.tracks.get(tag) {
             known.fates.put_right(told, is);
+            Fact::put_right(&mut known.facts, trace);
         } else if let Some(novice) = self.probation.get(tag) {
             novice.sample.fates.put_right(told, is);
+            Fact::put_right(std::slice::from_mut(&mut novice.sample.fact), trace);
         }
     }
 

@@ -7,8 +7,8 @@ use wallwatch_dbus::Verdict;
 use super::tcp;
 use crate::{
     event::{Event, Feed, Interface, Timestamp},
-    flow::{Flow, TcpState},
-    packet::{Protocol, Transport},
+    flow::{Ends, Flow, TcpState},
+    packet::{Protocol, TcpFlags, Transport},
 };
 
 /// Does a packet open a TCP connection, and who made it?
@@ -45,6 +45,14 @@ pub struct Trace {
     pub sampled: bool,
     /// Did it probably start on our own network?
     pub on_link: bool,
+    /// TCP's flags, where it is TCP.
+    pub flags: Option<TcpFlags>,
+    /// Type and code, where it is ICMP.
+    pub icmp: Option<(u8, u8)>,
+    /// Length in bytes, at most 65,535; 0 where not told.
+    pub len: u16,
+    /// Time to live, or hop limit; 0 where not told.
+    pub ttl: u8,
     /// Was it a fragment?
     pub fragmented: bool,
     /// What the firewall did with it.
@@ -76,6 +84,13 @@ impl From<&Event> for Trace {
             seq,
             sampled: false,
             on_link: false,
+            flags: packet.tcp().map(|tcp| tcp.flags),
+            icmp: match &packet.transport {
+                Transport::Icmp(icmp) => Some((icmp.kind, icmp.code)),
+                _ => None,
+            },
+            len: u16::try_from(packet.len).unwrap_or(u16::MAX),
+            ttl: packet.ttl,
             fragmented: packet.fragment.is_some(),
             verdict: event.verdict,
             feed: event.feed,
@@ -104,6 +119,13 @@ impl From<&Flow> for Trace {
             seq: None,
             sampled: false,
             on_link: false,
+            flags: None,
+            icmp: match original.ends {
+                Ends::Icmp { kind, code, .. } => Some((kind, code)),
+                _ => None,
+            },
+            len: 0,
+            ttl: 0,
             fragmented: false,
             verdict: Verdict::Passed,
             feed: Feed::Conntrack,

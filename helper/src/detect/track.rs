@@ -6,7 +6,7 @@ use arrayvec::ArrayVec;
 use wallwatch_dbus::Kind;
 
 use super::{
-    Config, Fates,
+    Config, Fact, Fates,
     class::{Nature, Probe},
 };
 use crate::event::Timestamp;
@@ -15,6 +15,8 @@ use crate::event::Timestamp;
 const RECENT_UNITS: usize = 64;
 /// The ports of the first probes that are kept for the alert.
 pub const MAX_FIRST_PORTS: usize = 64;
+/// Packets that are kept for the alert.
+const MAX_FACTS: usize = 4;
 /// Addresses of ours that are kept for the alert.
 const MAX_FIRST_TARGETS: usize = 4;
 /// An origin that was silent for so long begins anew: a day, as an incident does.
@@ -68,6 +70,8 @@ pub struct Track {
     /// Did it open several ports from one port under one sequence number, as no stack does?
     pub raw: bool,
     start: Option<(u16, u32)>,
+    /// The first packets that ask for something.
+    pub facts: ArrayVec<Fact, MAX_FACTS>,
     /// Packets that no honest program sends.
     impossible: u32,
     fast: f32,
@@ -100,6 +104,7 @@ impl Track {
             tally: Tally::new(),
             ports: ArrayVec::new(),
             targets: ArrayVec::new(),
+            facts: ArrayVec::new(),
             raw: false,
             start: None,
             impossible: 0,
@@ -122,6 +127,9 @@ impl Track {
         self.trusted &= sample.trusted;
         if probe.nature != Nature::ReplyLike {
             tally(&mut self.tally, probe.kind, probe.weight);
+            if !self.facts.is_full() {
+                self.facts.push(sample.fact);
+            }
         }
         self.impossible = self
             .impossible
@@ -207,6 +215,7 @@ pub(super) struct Sample {
     pub(super) start: Option<(u16, u32)>,
     pub(super) fates: Fates,
     pub(super) trusted: bool,
+    pub(super) fact: Fact,
 }
 
 /// What is left of a score; time that went back takes nothing.

@@ -12,7 +12,7 @@ use wallwatch_dbus::{Alert, Verdict};
 use crate::{
     alert::{Change, REOPEN_WITHIN, UPDATE_INTERVAL},
     decode::{self, Report, Stamp, verdict_of},
-    detect,
+    detect::{self, Fact},
     event::{Event, Prefix, Timestamp},
     explain::Ledger,
     neighbourhood::Neighbourhood,
@@ -136,7 +136,8 @@ impl Replay {
         self.watcher.mute(&mut self.changes);
         for change in self.changes.drain(..) {
             let (Change::Raised(alert) | Change::Updated(alert) | Change::Closed(alert)) = change;
-            self.waiting.put(alert);
+            let facts = self.watcher.evidence(alert.id).into();
+            self.waiting.put(alert, facts);
         }
     }
 
@@ -175,7 +176,8 @@ impl Replay {
         let flushed = self.now.plus(UPDATE_INTERVAL);
         self.watcher.tick(flushed, &mut self.changes);
         self.take_changes();
-        self.waiting.alerts.into_values()
+        let waiting = self.waiting.alerts.into_values();
+        waiting.map(|(alert, facts)| with_evidence(alert, &facts))
     }
 }
 
@@ -210,7 +212,7 @@ impl Verdicts {
 #[derive(Debug, Default)]
 struct Waiting {
     /// By number, which is the order of their raising.
-    alerts: BTreeMap<u64, Alert>,
+    alerts: BTreeMap<u64, (Alert, Box<[Fact]>)>,
     /// Alerts below this number have been given.
     given: u64,
     /// How many there were so far; they are numbered from 1 on.
@@ -221,19 +223,19 @@ struct Waiting {
 
 impl Waiting {
     /// Keeps an alert's latest state, unless it was given already.
-    fn put(&mut self, alert: Alert) {
+    fn put(&mut self, alert: Alert, facts: Box<[Fact]>) {
         if alert.id < self.given {
             return;
         }
-        self.bytes += size(&alert);
+        self.bytes += size(&alert, &facts);
         self.raised = self.raised.max(alert.id);
-        if let Some(old) = self.alerts.insert(alert.id, alert) {
-            self.bytes -= size(&old);
+        if let Some((old, facts)) = self.alerts.insert(alert.id, (alert, facts)) {
+            self.bytes -= size(&old, &facts);
         }
     }
 
     fn first(&self) -> Option<&Alert> {
-        self.alerts.first_key_value().map(|(_, alert)| alert)
+        self.alerts.first_key_value().map(|(_, (alert, _))| alert)
     }
 
     fn is_full(&self) -> bool {
@@ -241,15 +243,24 @@ impl Waiting {
     }
 
     fn give(&mut self) -> Option<Alert> {
-        let (id, alert) = self.alerts.pop_first()?;
+        let (id, (alert, facts)) = self.alerts.pop_first()?;
         self.given = id + 1;
-        self.bytes -= size(&alert);
-        Some(alert)
+        self.bytes -= size(&alert, &facts);
+        Some(with_evidence(alert, &facts))
     }
 }
 
-/// About the bytes that an alert holds: itself and its texts and lists, each with the allocator's share of 16 bytes.
-fn size(alert: &Alert) -> usize {
+/// The alert with its first packets.
+fn with_evidence(alert: Alert, facts: &[Fact]) -> Alert {
+    Alert {
+        evidence: facts.iter().map(Fact::told).collect(),
+        ..alert
+    }
+}
+
+/// About the bytes that an alert holds: itself and its texts and lists, each with the allocator's share of 16 bytes, and its first
+/// packets.
+fn size(alert: &Alert, facts: &[Fact]) -> usize {
     let text = |text: &String| text.capacity() + 16;
     let list = |list: &Vec<String>| {
         let texts: usize = list.iter().map(text).sum();
@@ -263,9 +274,11 @@ fn size(alert: &Alert) -> usize {
         &alert.verdict,
         &alert.tool,
         &alert.feed,
+        &alert.reason,
     ];
     let lists = [&alert.sources, &alert.targets, &alert.tags];
     size_of::<Alert>()
+        + size_of_val(facts)
         + texts.into_iter().map(text).sum::<usize>()
         + lists.into_iter().map(list).sum::<usize>()
 }
@@ -346,7 +359,8 @@ mod tests {
             }
             assert!(replay.waiting.alerts.len() <= MAX_WAITING);
             if n % 500 == 0 {
-                let bytes: usize = replay.waiting.alerts.values().map(size).sum();
+                let waiting = replay.waiting.alerts.values();
+                let bytes: usize = waiting.map(|(alert, facts)| size(alert, facts)).sum();
                 assert_eq!(replay.waiting.bytes, bytes);
                 assert!(bytes <= MAX_WAITING_BYTES);
             }

@@ -41,6 +41,16 @@ impl Service {
         self.alerts(after_seq, limit, &filter)
     }
 
+    #[zbus(out_args("alert"))]
+    async fn get_alert(
+        &self,
+        id: u64,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<Alert, Refusal> {
+        let _pass = self.let_in(&header, names::ACTION_MONITOR).await?;
+        self.alert(id)
+    }
+
     #[zbus(out_args("status"))]
     async fn get_status(&self, #[zbus(header)] header: Header<'_>) -> Result<Status, Refusal> {
         let _pass = self.let_in(&header, names::ACTION_MONITOR).await?;

@@ -110,6 +110,15 @@ impl Service {
         found.map_err(|error| fdo::Error::InvalidArgs(format!("{error}.")).into())
     }
 
+    fn alert(&self, id: u64) -> Result<Alert, Refusal> {
+        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
+        store.alert(id).ok_or_else(|| {
+            Box::new(Error::NotFound(format!(
+                "There is no alert {id}, or it is so old that it was forgotten: wallwatchctl alerts lists those that are known."
+            ))) as Refusal
+        })
+    }
+
     async fn switch_capture(&self, on: bool) -> Result<(), Refusal> {
         self.board.capture.set(on).await.map_err(|error| {
             let sentence = error.to_string();

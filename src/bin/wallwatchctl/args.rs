@@ -51,6 +51,11 @@ pub(crate) enum Command {
     Watch,
     /// List past alerts, the newest last
     Alerts(Wanted),
+    /// Show one alert in full: why it is so severe, and its first packets
+    Show {
+        /// Its number, as alerts and watch tell it in JSON
+        id: u64,
+    },
     /// Send a test alert the whole way to the screen
     TestAlert,
     /// Hold popups back for a time: 90s, 15m, 1h or until-resume

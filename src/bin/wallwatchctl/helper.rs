@@ -47,6 +47,13 @@ pub(crate) async fn alerts(wanted: &Wanted, printer: &mut Printer) -> Result<(),
     alerts.iter().try_for_each(|alert| printer.alert(alert))
 }
 
+/// `show`: one of them in full.
+pub(crate) async fn show(id: u64, printer: &mut Printer) -> Result<(), Error> {
+    let helper = connect(bus::CALL_TIMEOUT).await?;
+    let alert = helper.get_alert(id).await.map_err(failed)?;
+    printer.alert_in_full(&alert)
+}
+
 /// `test-alert`: the whole way to the screen.
 pub(crate) async fn test_alert(printer: &mut Printer) -> Result<(), Error> {
     let id = connect(bus::CALL_TIMEOUT)

@@ -50,6 +50,7 @@ async fn ask(command: Command, printer: &mut Printer) -> Result<(), Error> {
     match command {
         Command::Status => helper::status(printer).await,
         Command::Alerts(wanted) => helper::alerts(&wanted, printer).await,
+        Command::Show { id } => helper::show(id, printer).await,
         Command::Watch => watch::run(printer).await,
         Command::TestAlert => helper::test_alert(printer).await,
         Command::Capture { switch } => helper::capture(matches!(switch, Switch::On), printer).await,

@@ -85,6 +85,16 @@ impl Printer {
         self.line(&line)
     }
 
+    /// Prints an alert with its reason and its first packets.
+    pub(crate) fn alert_in_full(&mut self, alert: &Alert) -> Result<(), Error> {
+        self.alert(alert)?;
+        if self.json {
+            return Ok(());
+        }
+        let lines = text::details(alert);
+        lines.iter().try_for_each(|line| self.line(line))
+    }
+
     /// Prints the helper's state.
     pub(crate) fn status(&mut self, status: &Status) -> Result<(), Error> {
         if self.json {

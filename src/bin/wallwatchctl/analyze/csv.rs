@@ -25,10 +25,11 @@ fn write(out: &mut Vec<u8>, cells: impl Iterator<Item = String>) -> io::Result<(
     writer.flush()
 }
 
-/// A value in a cell: the parts of a list apart by blanks, the parts of these by slashes.
+/// A value in a cell: the parts of a list apart by blanks, the parts of these by slashes; packets as their lines, apart by semicolons.
 fn cell(value: &Value) -> String {
     match value {
         Value::String(text) => harmless(text),
+        Value::Array(parts) if parts.iter().any(Value::is_object) => harmless(&joined(parts, "; ")),
         Value::Array(parts) => harmless(&joined(parts, " ")),
         other => other.to_string(),
     }
@@ -38,6 +39,11 @@ fn joined(parts: &[Value], between: &str) -> String {
     let part = |part: &Value| match part {
         Value::String(text) => text.clone(),
         Value::Array(parts) => joined(parts, "/"),
+        Value::Object(packet) => packet
+            .get("line")
+            .and_then(Value::as_str)
+            .unwrap_or_default()
+            .to_owned(),
         other => other.to_string(),
     };
     parts.iter().map(part).collect::<Vec<_>>().join(between)

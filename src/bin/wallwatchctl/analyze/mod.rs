@@ -42,6 +42,7 @@ use self::{
     inputs::Inputs,
     progress::{Meter, Progress},
     sheet::{Form, Sheet},
+    table::Look,
 };
 use crate::{error::Error, print::Printer, zone};
 
@@ -63,6 +64,9 @@ pub(crate) struct Args {
     /// Print comma separated values
     #[arg(long, conflicts_with = "json")]
     csv: bool,
+    /// Show of each alert why it is so severe, and its first packets
+    #[arg(long, conflicts_with_all = ["json", "csv"])]
+    details: bool,
     /// Try the settings of this file, as the helper would
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
@@ -100,6 +104,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<ExitCode, Error> {
     let form = match (args.csv, printer.json()) {
         (true, _) => Form::Csv,
         (_, true) => Form::Json,
+        _ if args.details => Form::Details(Look::of(printer)),
         _ => Form::table(printer),
     };
     progress.set_length(inputs.length());

@@ -1,7 +1,8 @@
 //! Where alerts are written: as a table, as JSON lines or as comma separated values, on standard output.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 
+use wallwatch::text;
 use wallwatch_dbus::{Alert, Severity};
 
 use super::{
@@ -21,6 +22,8 @@ const BLOCK: usize = 1 << 15;
 pub(super) enum Form {
     /// For people.
     Table(Table, Look),
+    /// For people who want to see everything.
+    Details(Look),
     /// One object a line.
     Json,
     /// Comma separated values, below a row of names.
@@ -30,20 +33,12 @@ pub(super) enum Form {
 impl Form {
     /// Is a summary wanted behind the alerts?
     pub(super) const fn has_summary(&self) -> bool {
-        matches!(self, Self::Table(_, look) if look.words)
+        matches!(self, Self::Table(_, look) | Self::Details(look) if look.words)
     }
 
     /// A table as the printer and the terminal want it.
     pub(super) fn table(printer: &Printer) -> Self {
-        let is_terminal = io::stdout().is_terminal();
-        let width = console::Term::stdout().size_checked();
-        let look = Look {
-            colour: printer.colour(),
-            width: width
-                .filter(|_| is_terminal)
-                .map(|(_, columns)| columns.into()),
-            words: !printer.quiet(),
-        };
+        let look = Look::of(printer);
         Self::Table(Table::new(look), look)
     }
 }
@@ -78,6 +73,18 @@ impl Sheet {
     pub(super) fn add(&mut self, alert: &Alert) -> Result<(), Error> {
         match &mut self.form {
             Form::Table(table, _) => table.add(alert, &mut self.out),
+            Form::Details(look) => {
+                let head = text::terminal_line(alert);
+                let sgr = text::terminal_colour(alert.severity());
+                if look.colour {
+                    writeln!(self.out, "\u{1b}[{sgr}m{head}\u{1b}[0m")?;
+                } else {
+                    writeln!(self.out, "{head}")?;
+                }
+                for line in text::details(alert) {
+                    writeln!(self.out, "{line}")?;
+                }
+            }
             Form::Json => {
                 serde_json::to_writer(&mut self.out, &alert.to_json()).map_err(io::Error::from)?;
                 self.out.push(b'\n');
@@ -99,9 +106,11 @@ impl Sheet {
     /// Writes what is left, and what it all comes to; says how severe the worst alert is.
     pub(super) fn end(&mut self, facts: &Facts<'_>) -> Result<Option<Severity>, Error> {
         self.progress.end();
-        match &mut self.form {
-            Form::Table(table, look) => {
-                table.end(&mut self.out);
+        if let Form::Table(table, _) = &mut self.form {
+            table.end(&mut self.out);
+        }
+        match &self.form {
+            Form::Table(_, look) | Form::Details(look) => {
                 if look.words {
                     if !self.summary.is_empty() {
                         self.out.push(b'\n');

@@ -1,9 +1,12 @@
 //! Alerts as a table for people, which fits the terminal.
 
+use std::io::{self, IsTerminal as _};
+
 use wallwatch::text;
 use wallwatch_dbus::Alert;
 
 use super::columns::{self, Cell, Column, Side, total, width, widths};
+use crate::print::Printer;
 
 /// What is told of an alert.
 const COLUMNS: [Column; 8] = [
@@ -42,6 +45,21 @@ pub(super) struct Look {
     pub(super) width: Option<usize>,
     /// Are words wanted around the alerts: heads and a summary?
     pub(super) words: bool,
+}
+
+impl Look {
+    /// What the printer and the terminal want.
+    pub(super) fn of(printer: &Printer) -> Self {
+        let is_terminal = io::stdout().is_terminal();
+        let width = console::Term::stdout().size_checked();
+        Self {
+            colour: printer.colour(),
+            width: width
+                .filter(|_| is_terminal)
+                .map(|(_, columns)| columns.into()),
+            words: !printer.quiet(),
+        }
+    }
 }
 
 /// The table. The first rows wait until it is known how wide the columns must be.
