@@ -177,7 +177,11 @@ mod tests {
             .lines()
             .filter_map(|row| row.split('\t').nth(1))
             .collect();
-        for noise in Noise::ALL {
+        // What is trusted only a rule of the administrator's says.
+        let by_line = Noise::ALL
+            .iter()
+            .filter(|noise| **noise != Noise::Trusted);
+        for noise in by_line {
             assert!(shown.contains(&noise.as_str()), "{noise}");
         }
     }
