@@ -434,6 +434,26 @@ mod tests {
                 "at most 16",
             ),
             ("nflog.group = 0\n", "line 1", "nonzero u16"),
+            (
+                "[[rule]]\ntype = \"trust\"\n\n[[rule]]\ntype = \"mute\"\nport = 22\n",
+                "line 1",
+                "would hold for everything",
+            ),
+            (
+                "[[rule]]\ntype = \"mute\"\nport = 22\n\n[[rule]]\ntype = \"drop\"\nport = 22\n",
+                "line 6",
+                "expected `trust` or `mute`",
+            ),
+            (
+                "[[rule]]\ntype = \"mute\"\nsource = \"192.0.2.7/24\"\n",
+                "line 3",
+                "one address of 192.0.2.0/24",
+            ),
+            (
+                "[[rule]]\ntype = \"mute\"\nsuorce = \"192.0.2.7\"\n",
+                "line 3",
+                "expected one of `type`, `source`, `interface`, `kind`, `port`, `comment`",
+            ),
             ("nflog.group = 70000\n", "line 1", "70000"),
             ("\n\nhistory.alerts = 0\n", "line 3", "from 1 to 100000"),
             ("[detect]\nthreshold = 0\n", "line 2", "from 1 to 1000"),

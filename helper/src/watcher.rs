@@ -1249,4 +1249,110 @@ mod tests {
         assert_eq!((alert.source_count, alert.packets), (6, 30));
         assert_eq!(alert.tags, ["decoy"]);
     }
+
+    /// Rules as they stand in the configuration.
+    fn rules(text: &str) -> Rules {
+        #[derive(serde::Deserialize)]
+        struct File {
+            rule: Rules,
+        }
+        toml::from_str::<File>(text).unwrap().rule
+    }
+
+    #[test]
+    fn who_is_trusted_is_not_weighed_and_is_counted() {
+        let mut scene = Scene::new();
+        let trust =
+            "[[rule]]\ntype = \"trust\"\nsource = \"203.0.113.0/28\"\ncomment = \"my scanner\"\n";
+        scene.watcher = scene.watcher.with_rules(rules(trust));
+        for dport in 1..=500 {
+            let time = START.plus(i64::from(dport));
+            assert_eq!(scene.syn(time, "203.0.113.9", dport), []);
+        }
+        let noise: Vec<_> = scene.watcher.noise().entries().collect();
+        let [trusted] = noise.as_slice() else {
+            panic!("{noise:?}")
+        };
+        assert_eq!((trusted.noise, trusted.packets), (Noise::Trusted, 500));
+        assert_eq!(
+            trusted.example.reason,
+            "203.0.113.9 asks for port 1, which a rule of the configuration trusts (\"my scanner\"): it is not weighed."
+        );
+        scene.raise(START, "203.0.113.17");
+    }
+
+    #[test]
+    fn who_is_trusted_floods_nobody() {
+        let flood = |rule: &str| {
+            let mut scene = Scene::new();
+            scene.watcher = scene.watcher.with_rules(rules(rule));
+            (0..4000_i64)
+                .flat_map(|n| scene.syn(START.plus(n * 500), "203.0.113.9", 80))
+                .count()
+        };
+        assert_ne!(flood("[[rule]]\ntype = \"trust\"\nport = 81\n"), 0);
+        assert_eq!(flood("[[rule]]\ntype = \"trust\"\nport = 80\n"), 0);
+    }
+
+    #[test]
+    fn a_muted_incident_is_told_without_a_popup() {
+        let mute = "[[rule]]\ntype = \"mute\"\nsource = \"203.0.113.9\"\n";
+        for (src, popup) in [("203.0.113.9", false), ("203.0.113.10", true)] {
+            let mut scene = Scene::new();
+            scene.watcher = scene.watcher.with_rules(rules(mute));
+            let mut changes = [Change::Raised(scene.raise(START, src))];
+            scene.watcher.mute(&mut changes);
+            assert_eq!(changes[0].alert().popup, popup, "{src}");
+        }
+    }
+
+    #[test]
+    fn noise_is_counted_by_class_and_raises_nothing() {
+        let mut scene = Scene::new();
+        let resolver = "198.51.100.53";
+        scene.watcher.set_neighbourhood(Neighbourhood {
+            resolvers: vec![resolver.parse().unwrap()],
+            ..Neighbourhood::default()
+        });
+        let udp = |sport, dport| {
+            Transport::Udp(crate::packet::Udp {
+                sport,
+                dport,
+                len: None,
+            })
+        };
+        let mut told = Vec::new();
+        for n in 0..500_u16 {
+            let mut event = test_event(START.plus(i64::from(n) * 100_000));
+            event.packet.src = resolver.parse().unwrap();
+            event.packet.protocol = Protocol::UDP;
+            event.packet.transport = udp(53, 40000 + n);
+            assert!(!scene.watcher.observe(&event, &mut scene.changes));
+            if n % 5 == 0 {
+                event.packet.src = "192.0.2.77".parse().unwrap();
+                (event.packet.dst, event.group) = ("224.0.0.251".parse().unwrap(), true);
+                event.packet.transport = udp(5353, 5353);
+                assert!(!scene.watcher.observe(&event, &mut scene.changes));
+            }
+            told.extend(scene.told());
+        }
+        assert_eq!(told, []);
+        let noise: Vec<_> = scene
+            .watcher
+            .noise()
+            .entries()
+            .map(|entry| (entry.noise, entry.packets, entry.example.feed))
+            .collect();
+        let expected = [
+            (Noise::Mdns, 100, Feed::Test),
+            (Noise::LateDns, 500, Feed::Test),
+        ];
+        assert_eq!(noise, expected);
+        let dns = scene.watcher.noise().entries().last().unwrap();
+        let reason = &dns.example.reason;
+        assert!(reason.contains("late answer of a name server"), "{reason}");
+        // The very same address is an attacker where it scans.
+        let alert = scene.raise(START.plus(MINUTE), resolver);
+        assert_eq!(alert.ports, "1-3");
+    }
 }

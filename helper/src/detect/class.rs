@@ -354,6 +354,7 @@ mod tests {
     use crate::{
         decode,
         event::{Feed, Timestamp, bounded},
+        neighbourhood::{Gateway, Network},
     };
 
     /// The event of a line that goes on behind the addresses.
@@ -659,5 +660,148 @@ mod tests {
                 &FlowRing::none()
             )) < dropped / 2.0
         );
+    }
+
+    /// How a datagram or segment of this address is judged by this machine, at a second.
+    fn judged(home: &Neighbourhood, src: &str, rest: &str, second: i64) -> Class {
+        let mut event = event(src, rest);
+        event.time = Timestamp(second * Timestamp::SECOND);
+        classify(&event, home, &FlowRing::none())
+    }
+
+    #[test]
+    fn late_answers_of_name_servers_and_routers_are_awaited_and_their_scans_are_not() {
+        const RESOLVER: &str = "198.51.100.53";
+        const ROUTER: &str = "192.168.7.1";
+        const STRANGER: &str = "203.0.113.9";
+        let home = Neighbourhood {
+            gateways: vec![Gateway {
+                address: ROUTER.parse().unwrap(),
+                interface: bounded("eth0"),
+                mac: None,
+            }],
+            resolvers: vec![RESOLVER.parse().unwrap()],
+            ..Neighbourhood::default()
+        };
+        let tcp = |sport: u16, dport: u16, flags: &str| {
+            format!("PROTO=TCP SPT={sport} DPT={dport} WINDOW=4000 RES=0x00 {flags}URGP=0 ")
+        };
+        let udp = |sport: u16, dport: u16| format!("PROTO=UDP SPT={sport} DPT={dport} LEN=20 ");
+        let awaited = Class::Harmless(Harmless::Answer);
+        for rest in [
+            udp(53, 45000),
+            udp(853, 45001),
+            udp(1900, 45002),
+            tcp(53, 45000, "ACK FIN "),
+            tcp(853, 45000, "ACK PSH "),
+        ] {
+            assert_eq!(judged(&home, RESOLVER, &rest, 0), awaited, "{rest}");
+            assert_eq!(judged(&home, ROUTER, &rest, 0), awaited, "{rest}");
+            assert!(
+                matches!(judged(&home, STRANGER, &rest, 0), Class::Probe(_)),
+                "{rest}"
+            );
+        }
+        for rest in [
+            tcp(53, 22, "SYN "),
+            tcp(20, 45000, "SYN "),
+            tcp(53, 22, "ACK "),
+            tcp(53, 22, ""),
+            tcp(40000, 6881, "SYN "),
+            udp(53, 161),
+            udp(40000, 161),
+            udp(40000, 45000),
+            "PROTO=ICMP TYPE=8 CODE=0 ID=1 SEQ=1 ".to_owned(),
+        ] {
+            for src in [RESOLVER, ROUTER] {
+                assert!(
+                    matches!(judged(&home, src, &rest, 0), Class::Probe(_)),
+                    "{src}: {rest}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_late_just_behind_a_sleep_is_awaited() {
+        let home = Neighbourhood {
+            resumed_at: Some(Timestamp(1000 * Timestamp::SECOND)),
+            ..Neighbourhood::default()
+        };
+        let late = "PROTO=TCP SPT=443 DPT=45000 WINDOW=501 RES=0x00 ACK FIN URGP=0 ";
+        for (second, awaited) in [
+            (900, false),
+            (995, true),
+            (1000, true),
+            (1119, true),
+            (1121, false),
+        ] {
+            let class = judged(&home, "203.0.113.9", late, second);
+            assert_eq!(
+                class == Class::Harmless(Harmless::Answer),
+                awaited,
+                "{second}: {class:?}"
+            );
+        }
+        let syn = "PROTO=TCP SPT=443 DPT=22 WINDOW=1024 RES=0x00 SYN URGP=0 ";
+        assert!(weight(judged(&home, "203.0.113.9", syn, 1000)) >= 1.0);
+    }
+
+    #[test]
+    fn a_container_of_ours_asks_for_what_it_was_set_up_to() {
+        let syn =
+            |window| format!("PROTO=TCP SPT=50000 DPT=5432 WINDOW={window} RES=0x00 SYN URGP=0 ");
+        let nature = |interface: &str, src: &str, rest: &str| {
+            let mut event = event(src, rest);
+            event.interface = bounded(interface);
+            match classify(&event, &Neighbourhood::default(), &FlowRing::none()) {
+                Class::Probe(probe) => probe.nature,
+                Class::Harmless(harmless) => panic!("{interface} {src}: {harmless:?}"),
+            }
+        };
+        for (interface, src, window, expected) in [
+            ("docker0", "172.17.0.2", 4000, Nature::ReplyLike),
+            ("br-0a1b2c", "172.18.0.2", 4000, Nature::ReplyLike),
+            ("virbr0", "192.168.122.7", 4000, Nature::ReplyLike),
+            // A tool is a tool wherever it runs, and a stranger is none of ours.
+            ("docker0", "172.17.0.2", 1024, Nature::Plain),
+            ("docker0", "203.0.113.9", 4000, Nature::Plain),
+            ("eth0", "172.17.0.2", 4000, Nature::Plain),
+            ("veth0", "172.17.0.2", 4000, Nature::Plain),
+            ("br0", "172.17.0.2", 4000, Nature::Plain),
+        ] {
+            assert_eq!(
+                nature(interface, src, &syn(window)),
+                expected,
+                "{interface} {src} {window}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_call_to_everybody_from_afar_is_a_probe_where_our_networks_are_known() {
+        let class = |home: &Neighbourhood, src: &str, dport: u16| {
+            let mut event = event(src, &format!("PROTO=UDP SPT=40000 DPT={dport} LEN=20 "));
+            event.packet.dst = "239.255.255.250".parse().unwrap();
+            event.group = true;
+            kind_and_nature(classify(&event, home, &FlowRing::none()))
+        };
+        let home = Neighbourhood {
+            networks: vec![Network {
+                address: "198.51.100.7".parse().unwrap(),
+                prefix_len: 24,
+                interface: bounded("eth0"),
+            }],
+            ..Neighbourhood::default()
+        };
+        let probe = Ok((Kind::UdpScan, Nature::Plain));
+        let harmless = Err(Harmless::Group);
+        assert_eq!(class(&home, "203.0.113.9", 1900), probe);
+        assert_eq!(class(&home, "198.51.100.9", 1900), harmless);
+        assert_eq!(class(&home, "192.168.7.9", 1900), harmless);
+        // A stream of television is for a group too.
+        assert_eq!(class(&home, "203.0.113.9", 5004), harmless);
+        let unknown = Neighbourhood::default();
+        assert_eq!(class(&unknown, "203.0.113.9", 1900), harmless);
     }
 }
