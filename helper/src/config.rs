@@ -498,7 +498,7 @@ mod tests {
             .lines()
             .map(|line| {
                 line.strip_prefix("# ")
-                    .filter(|rest| rest.contains(" = "))
+                    .filter(|rest| rest.contains(" = ") || rest.starts_with("[["))
                     .unwrap_or(line)
             })
             .fold(String::new(), |text, line| text + line + "\n");
@@ -512,6 +512,7 @@ mod tests {
             detect::Config::default(),
             "the file shows the defaults"
         );
+        assert_ne!(config.rules, Rules::default(), "and what rules look like");
     }
 
     #[test]

@@ -100,6 +100,42 @@ fn what_the_firewall_drops_is_dropped_and_what_it_lets_in_has_passed() {
 }
 
 #[test]
+fn who_is_trusted_raises_no_alert_and_who_is_muted_raises_one_without_a_popup() {
+    require_root!();
+    let dir = TempDir::new();
+    let config = dir.write(
+        "config.toml",
+        &format!(
+            "[[rule]]\ntype = \"mute\"\nsource = \"{}\"\n\n[[rule]]\ntype = \"trust\"\nsource = \"{}\"\ncomment = \"our own \
+             scanner\"\n",
+            attacker_v4(1),
+            attacker_v4(2)
+        ),
+    );
+    let (bus, net) = (SystemBus::start(), TestNet::new(Firewall::DropInput));
+    let config = config.to_str().unwrap();
+    let words = ["--capture", "on", "--config", config];
+    let helper = Helper::start_with(&bus, &net.victim, &words);
+    wait_until("packets are captured", LIMIT, || {
+        source(&bus, "nflog").state == "working"
+    });
+    let scene = Scene { helper, net, bus };
+    let ports = ["-sS", "-p", "100-140"];
+    scene.net.nmap(attacker_v4(2).into()).args(ports).succeed();
+    let muted = scan(&scene, 1, &ports);
+    assert_eq!((muted.popup, muted.port_count), (false, 41));
+    let told = scan(&scene, 3, &ports);
+    assert_eq!((told.popup, told.port_count), (true, 41));
+    let trusted = attacker_v4(2).to_string();
+    let alerts = scene.bus.alerts();
+    assert!(
+        alerts.iter().all(|alert| !alert.sources.contains(&trusted)),
+        "{alerts:?}"
+    );
+    assert!(source(&scene.bus, "nflog").events >= 3 * 41);
+}
+
+#[test]
 fn where_there_is_no_firewall_everything_has_passed() {
     require_root!();
     let scene = Scene::new(Firewall::None);

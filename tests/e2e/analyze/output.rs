@@ -231,6 +231,68 @@ fn other_settings_are_tried_and_held_against_the_defaults() {
 }
 
 #[test]
+fn rules_trust_and_mute_what_an_old_log_tells_of() {
+    let dir = TempDir::new();
+    let with = |rule: &str, form: &[&str]| {
+        let file = dir.write("rules.toml", &format!("[[rule]]\n{rule}\n"));
+        let (file, case) = (file.to_str().unwrap().to_owned(), case("nmap_sX"));
+        let mut words = form.to_vec();
+        words.extend(["--config", &file, case.to_str().unwrap()]);
+        analyzed(&words).good()
+    };
+    let trusted = "type = \"trust\"\nsource = \"10.66.0.0/24\"\nkind = \"tcp-xmas-scan\"";
+    with(trusted, &[]).has(&[
+        "No attacks found.",
+        "\nWith these settings: 0 alerts; with the defaults: 1.\n",
+        "\n40 packets came in; 40 of them were harmless.\n  40  trusted: trusted by a rule of the configuration\n",
+    ]);
+    let another = "type = \"trust\"\nsource = \"10.66.1.0/24\"";
+    with(another, &[]).has(&["\nWith these settings: 1 alert; with the defaults: 1.\n"]);
+    for (rule, popup) in [
+        ("type = \"mute\"\nkind = \"tcp-xmas-scan\"", false),
+        ("type = \"mute\"\nsource = \"10.66.0.2\"", false),
+        ("type = \"mute\"\nkind = \"udp-scan\"", true),
+        ("type = \"mute\"\nport = 22", true),
+    ] {
+        let alerts = with(rule, &["--json"]).alerts();
+        assert_eq!(alerts.len(), 1, "{rule}");
+        assert_eq!(alerts[0]["popup"], popup, "{rule}");
+        assert_eq!(alerts[0]["packets"], 40, "{rule}");
+    }
+}
+
+#[test]
+fn noise_is_told_by_class_with_its_reason() {
+    let line = |n: u32, mac: &str, dst: &str, rest: &str| {
+        format!(
+            "2026-11-22T01:00:{n:02}+00:00 host kernel: [   12.345678] DROP IN=eth0 OUT= MAC={mac}:02:00:00:00:00:02:08:00 SRC=192.168.7.9 \
+             DST={dst} LEN=60 TOS=0x00 PREC=0x00 TTL=64 ID=7 {rest}\n"
+        )
+    };
+    let mut log = String::new();
+    for n in 0..12 {
+        let call = "PROTO=UDP SPT=5353 DPT=5353 LEN=40 ";
+        log += &line(n, "01:00:5e:00:00:fb", "224.0.0.251", call);
+        if n % 4 == 0 {
+            let late = "PROTO=TCP SPT=443 DPT=45000 WINDOW=501 RES=0x00 ACK FIN URGP=0 ";
+            log += &line(n, "02:00:00:00:00:01", "192.168.7.2", late);
+        }
+    }
+    log += &line(
+        30,
+        "02:00:00:00:00:01",
+        "192.168.7.2",
+        "PROTO=TCP SPT=40000 DPT=22 WINDOW=64240 RES=0x00 SYN URGP=0 ",
+    );
+    piped(&[], log.as_bytes()).good().has(&[
+        "No attacks found.",
+        "\n16 packets came in; 15 of them were harmless.\n  \
+         12  mdns: devices of this network ask for names and services (mDNS)\n   \
+         3  late-tcp: late ends and stragglers of connections\n",
+    ]);
+}
+
+#[test]
 fn a_broken_config_is_refused_as_the_helper_refuses_it() {
     let dir = TempDir::new();
     for (text, parts) in [
@@ -239,6 +301,10 @@ fn a_broken_config_is_refused_as_the_helper_refuses_it() {
             ["line 3", "expected one of `threshold`"],
         ),
         ("[detect]\nthreshold = 0\n", ["line 2", "from 1 to 1000"]),
+        (
+            "[[rule]]\ntype = \"trust\"\nport = 22\nkind = \"scan\"\n",
+            ["line 4", "the kind 'scan' is unknown"],
+        ),
         ("\u{1b}[31m = 1\n", ["line 1", "line 1"]),
     ] {
         let file = dir.write("config.toml", text);
@@ -256,7 +322,7 @@ fn a_broken_config_is_refused_as_the_helper_refuses_it() {
         said.stderr,
         format!(
             "wallwatchctl: {}, line 1: unknown field `foo`, expected one of `capture`, `nflog`, `kmsg`, `journal`, `file`, `ulogd`, \
-             `conntrack`, `nfqueue`, `history`, `detect`\n",
+             `conntrack`, `nfqueue`, `history`, `detect`, `rule`\n",
             file.display()
         )
     );
