@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use wallwatch_dbus::{Alert, Verdict};
 
 use crate::{
-    alert::{Change, REOPEN_WITHIN, UPDATE_INTERVAL},
+    alert::{Change, REOPEN_WITHIN},
     decode::{self, Report, Stamp, verdict_of},
     detect::{self, Fact},
     event::{Event, Prefix, Timestamp},
@@ -24,6 +24,8 @@ pub use counts::{Counts, Tally, Unit};
 
 /// At most so many alerts wait for an earlier one that goes on; then that one is given as it is.
 const MAX_WAITING: usize = 4096;
+/// No update is held back longer: not even that of the last of very many incidents, of which some are told ten times a second.
+const HELD_BACK: i64 = 8 * Timestamp::SECOND;
 /// At most so many bytes of them.
 const MAX_WAITING_BYTES: usize = 4 << 20;
 
@@ -173,9 +175,11 @@ impl Replay {
     /// The alerts that were not given yet, when nothing is left to read.
     pub fn finish(mut self) -> impl Iterator<Item = Alert> {
         // What is held back for clients that cannot read so fast.
-        let flushed = self.now.plus(UPDATE_INTERVAL);
-        self.watcher.tick(flushed, &mut self.changes);
-        self.take_changes();
+        let end = self.now.plus(HELD_BACK);
+        while let Some(due) = self.watcher.next_deadline().filter(|due| *due <= end) {
+            self.watcher.tick(due, &mut self.changes);
+            self.take_changes();
+        }
         let waiting = self.waiting.alerts.into_values();
         waiting.map(|(alert, facts)| with_evidence(alert, &facts))
     }
@@ -338,6 +342,22 @@ mod tests {
         let rest: Vec<Alert> = replay.finish().collect();
         let sources: Vec<&str> = rest.iter().map(|alert| alert.sources[0].as_str()).collect();
         assert_eq!(sources, ["203.0.113.2", "203.0.113.3"]);
+    }
+
+    #[test]
+    fn what_was_held_back_is_told_at_the_end() {
+        let mut replay = replay();
+        for port in 1..=9 {
+            feed(
+                &mut replay,
+                &format!(
+                    "2026-11-22T01:00:00.0{port}2345+00:00 host kernel: DROP IN=eth0 OUT= MAC= SRC=203.0.113.1 DST=192.0.2.2 LEN=40 \
+                     TOS=0x00 PREC=0x00 TTL=52 ID=1 PROTO=TCP SPT=50000 DPT={port} WINDOW=1024 RES=0x00 FIN URGP=0 "
+                ),
+            );
+        }
+        let told: Vec<u64> = replay.finish().map(|alert| alert.packets).collect();
+        assert_eq!(told, [9]);
     }
 
     #[test]

@@ -108,9 +108,12 @@ fn line(place: &Place, sent: &Sent, form: Form) -> String {
     let mut report = report(place, sent);
     if let Body::Packet(packet) = &mut report.body
         && let Transport::Tcp(tcp) = &mut packet.transport
-        && form == Form::Stripped
     {
-        (tcp.seq, tcp.ack, tcp.options) = (None, None, None);
+        if form == Form::Stripped {
+            (tcp.seq, tcp.ack, tcp.options) = (None, None, None);
+        }
+        // Of a header without options the kernel says nothing.
+        tcp.options = tcp.options.take().filter(|options| !options.is_empty());
     }
     let message = kernel::message(&report, kernel::Style::default());
     dress::iso(sent.time, 0, None, &message)

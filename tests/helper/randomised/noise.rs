@@ -556,11 +556,11 @@ fn file_sharing_of_neighbours(scene: &mut Scene) {
 
 fn logins_by_a_program(scene: &mut Scene) {
     let host = scene.place.neighbour(&mut scene.dice);
-    for _ in 0..scene.dice.count(10..=40) {
+    for _ in 0..scene.dice.count(6..=12) {
         let sport = ephemeral(scene);
         let packet = packets::kernel_syn(&mut scene.dice, &host, scene.place.own[0], sport, 22);
         scene.passes(&host, packet);
-        scene.wait(20.0..120.0);
+        scene.wait(20.0..300.0);
     }
 }
 
