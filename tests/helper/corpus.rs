@@ -3,17 +3,12 @@
 
 use std::{fmt::Write as _, fs, path::Path};
 
+use evaluation::stream::replayed_log;
 use wallwatch_dbus::{Alert, Severity};
-use wallwatch_helper::{
-    decode::{Lines, dress::Reference},
-    detect,
-    event::Timestamp,
-    neighbourhood::Neighbourhood,
-    replay::{Counts, Replay},
-};
+use wallwatch_helper::replay::Counts;
 
-/// 2026-11-23 00:00 UTC, after every case.
-const NOW: Timestamp = Timestamp(1_795_392_000_000_000);
+#[path = "../support/evaluation/mod.rs"]
+pub mod evaluation;
 
 /// An attack must be told by this packet of its at the latest.
 const MAX_PACKETS_TO_ALERT: u64 = 10;
@@ -24,22 +19,8 @@ fn folder() -> &'static Path {
 
 /// The alerts that a case raises, and what became of its lines.
 fn replayed(case: &str) -> (Vec<Alert>, Counts) {
-    let reference = Reference {
-        now: NOW,
-        ..Reference::default()
-    };
-    let mut replay = Replay::new(
-        detect::Config::default(),
-        Neighbourhood::default(),
-        NOW,
-        NOW,
-    );
-    let text = fs::read_to_string(folder().join(case).with_extension("log")).unwrap();
-    let mut lines = Lines::new(reference);
-    text.lines()
-        .for_each(|line| replay.feed(lines.read(line.as_bytes())));
-    let counts = replay.counts().clone();
-    (replay.finish().collect(), counts)
+    let path = folder().join(case).with_extension("log");
+    replayed_log(&fs::read_to_string(path).unwrap())
 }
 
 fn truth() -> Vec<[String; 3]> {

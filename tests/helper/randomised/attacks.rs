@@ -275,7 +275,7 @@ fn by_ipv6(
     probe: impl Fn(&mut Dice, Nmap, &Host, IpAddr, u16) -> Packet,
 ) -> Vec<IpAddr> {
     let host = if scene.dice.one_in(4) {
-        scene.place.neighbour6(&mut scene.dice)
+        Place::neighbour6(&mut scene.dice)
     } else {
         scene.place.stranger6(&mut scene.dice)
     };
@@ -528,10 +528,11 @@ fn smurf(scene: &mut Scene) -> Vec<IpAddr> {
     vec![host.address]
 }
 
-/// Sources that no packet can come from (RFC 6890): networks that are no hosts', this host's own, and those for later use.
+/// Sources that no packet can come from (RFC 6890): of "this network", and those for later use. A capture names no interface, so there what
+/// comes from the loopback's addresses may be this machine itself.
 fn bogon(scene: &mut Scene) -> Vec<IpAddr> {
     let stranger = scene.place.stranger(&mut scene.dice);
-    let first = scene.dice.pick(&[0, 127, 240, 250]);
+    let first = scene.dice.pick(&[0, 240, 250]);
     let address = [
         first,
         scene.dice.byte(1..=254),

@@ -15,7 +15,7 @@ use crate::{
     scene::Sent,
 };
 
-/// Ethernet (LINKTYPE_ETHERNET, pcap-linktype(7)).
+/// Ethernet (`LINKTYPE_ETHERNET`, pcap-linktype(7)).
 const ETHERNET: u32 = 1;
 /// What people write before lines about dropped packets, and about accepted ones.
 const PREFIXES: [(&str, &str); 4] = [

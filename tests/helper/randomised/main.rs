@@ -4,9 +4,11 @@
 //! name. The [`place`] where it happens, addresses, ports, pauses and marks are thrown by [`dice`]; a [`form`] tells of the packets as lines,
 //! as a capture or as records. A failure prints the seed, with which `WALLWATCH_SEED` has the same run again.
 #![expect(
+    clippy::format_push_string,
     clippy::missing_panics_doc,
     clippy::must_use_candidate,
-    reason = "what a test stands on panics when it breaks, and is called for its effect"
+    clippy::return_self_not_must_use,
+    reason = "what a test stands on panics when it breaks, is called for its effect, and need not be fast"
 )]
 
 pub mod attacks;

@@ -7,7 +7,7 @@ use wallwatch_helper::packet::{IpOptions, Protocol, TcpFlags};
 use crate::{
     check::Noise,
     packets::{self, SYN_ACK},
-    place::Host,
+    place::{Host, Place},
     scene::Scene,
 };
 
@@ -45,7 +45,7 @@ noises! {
     media_players_are_looked_for;
     /// SSDP's answers.
     media_players_answer;
-    /// LLMNR and NetBIOS.
+    /// LLMNR and `NetBIOS`.
     names_are_looked_for;
     /// DHCP.
     addresses_are_given_out;
@@ -55,7 +55,7 @@ noises! {
     neighbours_of_ipv6;
     /// Dropbox, Spotify, Steam and their like.
     broadcasts_of_programs;
-    /// BitTorrent's peers, who come to one port long after.
+    /// The peers, who come to one port long after.
     peers_of_a_client;
     /// traceroute, by somebody who wonders where we are.
     a_trace_of_the_route;
@@ -221,9 +221,7 @@ fn neighbours(scene: &mut Scene, count: std::ops::RangeInclusive<u64>) -> Vec<Ho
 }
 
 fn neighbours6(scene: &mut Scene) -> Vec<Host> {
-    (0..3)
-        .map(|_| scene.place.neighbour6(&mut scene.dice))
-        .collect()
+    (0..3).map(|_| Place::neighbour6(&mut scene.dice)).collect()
 }
 
 fn group(text: &str) -> IpAddr {
@@ -322,7 +320,7 @@ fn groups_are_joined(scene: &mut Scene) {
 
 fn neighbours_of_ipv6(scene: &mut Scene) {
     let hosts = neighbours6(scene);
-    let router = scene.place.neighbour6(&mut scene.dice);
+    let router = Place::neighbour6(&mut scene.dice);
     for _ in 0..scene.dice.count(40..=120) {
         let mut host = scene.dice.pick(&hosts);
         host.ttl = 255;

@@ -156,21 +156,12 @@ impl Place {
 
     /// Somebody on the same network.
     pub fn neighbour(&self, dice: &mut Dice) -> Host {
-        self.near(in_net(self.net, dice.byte(2..=99)), dice)
+        near(in_net(self.net, dice.byte(2..=99)), dice)
     }
 
     /// The same by the addresses that need no router (RFC 4291 section 2.5.6).
-    pub fn neighbour6(&self, dice: &mut Dice) -> Host {
-        self.near(in_net6([0xfe80, 0, 0, 0], dice.any()), dice)
-    }
-
-    fn near(&self, address: IpAddr, dice: &mut Dice) -> Host {
-        Host {
-            address,
-            ttl: dice.pick(&[64, 64, 128]),
-            hops: 0,
-            mac: mac(dice),
-        }
+    pub fn neighbour6(dice: &mut Dice) -> Host {
+        near(in_net6([0xfe80, 0, 0, 0], dice.any()), dice)
     }
 
     /// Somebody near or far.
@@ -206,6 +197,15 @@ impl Place {
     }
 }
 
+fn near(address: IpAddr, dice: &mut Dice) -> Host {
+    Host {
+        address,
+        ttl: dice.pick(&[64, 64, 128]),
+        hops: 0,
+        mac: mac(dice),
+    }
+}
+
 fn in_net(net: [u8; 3], host: u8) -> IpAddr {
     Ipv4Addr::new(net[0], net[1], net[2], host).into()
 }
@@ -219,6 +219,7 @@ fn in_net6(net: [u16; 4], host: u64) -> IpAddr {
 
 /// Any link-layer address of one interface: neither a group's nor one that was made up (IEEE 802).
 fn mac(dice: &mut Dice) -> [u8; 6] {
-    let [_, _, a, b, c, d, e, _] = dice.any().to_be_bytes();
-    [0x3c, a, b, c, d, e]
+    let mut mac = [0x3c; 6];
+    mac[1..].fill_with(|| dice.byte(0..=255));
+    mac
 }

@@ -12,7 +12,7 @@ use wallwatch_helper::{
     detect,
     event::Timestamp,
     neighbourhood::Neighbourhood,
-    replay::{Replay, Unit},
+    replay::{Counts, Replay, Unit},
 };
 
 use super::case::Case;
@@ -162,38 +162,63 @@ pub fn lines(case: &Case, stream: Stream) -> Result<Vec<String>, Box<dyn Error>>
     Ok(placed.into_iter().map(|(_, line)| line).collect())
 }
 
+/// A replay of what was told up to a day before this time.
+fn replay(reference: &Reference) -> Replay {
+    Replay::new(
+        detect::Config::default(),
+        Neighbourhood::default(),
+        reference.now,
+        reference.now,
+    )
+}
+
+/// The alerts that these lines raise, and what became of the lines.
+fn replayed_lines<S: AsRef<[u8]>>(
+    reference: Reference,
+    lines: impl Iterator<Item = S>,
+) -> (Vec<Alert>, Counts) {
+    let mut replay = replay(&reference);
+    let mut reader = Lines::new(reference);
+    for line in lines {
+        replay.feed(reader.read(line.as_ref()));
+    }
+    let counts = replay.counts().clone();
+    (replay.finish().collect(), counts)
+}
+
+/// The alerts that a log of November 2026 raises, and what became of its lines.
+#[must_use]
+pub fn replayed_log(text: &str) -> (Vec<Alert>, Counts) {
+    /// 2026-12-01 00:00 UTC.
+    const NOW: Timestamp = Timestamp(1_796_083_200_000_000);
+    let reference = Reference {
+        now: NOW,
+        ..Reference::default()
+    };
+    replayed_lines(reference, text.lines())
+}
+
 /// The alerts that a stream of a case raises; `None` where the case has no such stream.
 ///
 /// # Errors
 /// Where a file cannot be read.
 pub fn replayed(case: &Case, stream: Stream) -> Result<Option<Vec<Alert>>, Box<dyn Error>> {
     let reference = reference(case);
-    let mut replay = Replay::new(
-        detect::Config::default(),
-        Neighbourhood::default(),
-        reference.now,
-        reference.now,
-    );
-    if stream == Stream::Pcap {
-        let path = case.folder.join(CAPTURE);
-        if !path.is_file() {
-            return Ok(None);
-        }
-        let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
-        let file = File::open(&path).map_err(|error| failed(&error))?;
-        let mut capture = Capture::new(BufReader::new(file)).map_err(|error| failed(&error))?;
-        while let Some(frame) = capture.next().map_err(|error| failed(&error))? {
-            replay.feed_unit(Unit::Frame, &frame);
-        }
-    } else {
+    if stream != Stream::Pcap {
         let lines = lines(case, stream)?;
-        if lines.is_empty() {
-            return Ok(None);
-        }
-        let mut reader = Lines::new(reference);
-        for line in &lines {
-            replay.feed(reader.read(line.as_bytes()));
-        }
+        let (alerts, _) = replayed_lines(reference, lines.iter());
+        return Ok((!lines.is_empty()).then_some(alerts));
+    }
+    let path = case.folder.join(CAPTURE);
+    if !path.is_file() {
+        return Ok(None);
+    }
+    let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", path.display());
+    let file = File::open(&path).map_err(|error| failed(&error))?;
+    let mut capture = Capture::new(BufReader::new(file)).map_err(|error| failed(&error))?;
+    let mut replay = replay(&reference);
+    while let Some(frame) = capture.next().map_err(|error| failed(&error))? {
+        replay.feed_unit(Unit::Frame, &frame);
     }
     Ok(Some(replay.finish().collect()))
 }
