@@ -12,8 +12,8 @@ use super::{
 };
 use crate::{
     detect::{
-        Config, Decoy, Fact, Fates, Flood, Gathering, Nature, Probe, Sighting, Tally, Tool, Trace,
-        Track, Trying, tally,
+        Config, Decoy, Fact, Fates, Flood, Gathering, Nature, Origin, Probe, Sighting, Tally, Tool,
+        Trace, Track, Trying, tally,
     },
     event::{Feed, Interface, Timestamp},
     exposure::Exposure,
@@ -509,14 +509,7 @@ impl Incident {
             self.sport.is_some_and(|port| port < 1024) && self.sport_packets >= SOURCE_PORT_PACKETS;
         let computed = [
             (source_port && self.ports.len() > 2, "source-port"),
-            (
-                self.is_scan()
-                    && self.alarm != Kind::DistributedScan
-                    && self.sources.len() >= ROTATING_SOURCES
-                    && self.sources.iter().all(IpAddr::is_ipv6)
-                    && !self.traits.contains(&"decoy"),
-                "rotating-source",
-            ),
+            (self.is_rotating(), "rotating-source"),
             (self.connected, "connected"),
         ];
         let computed = computed
@@ -563,6 +556,30 @@ impl Incident {
         exposed
     }
 
+    /// Does one who scans change his address within what belongs to him?
+    fn is_rotating(&self) -> bool {
+        self.is_scan()
+            && self.alarm != Kind::DistributedScan
+            && self.sources.len() >= ROTATING_SOURCES
+            && self.sources.iter().all(IpAddr::is_ipv6)
+            && !self.traits.contains(&"decoy")
+    }
+
+    /// Who is named: the addresses, or the networks of one who changes his.
+    fn named_sources(&self) -> Vec<String> {
+        if !self.is_rotating() {
+            return self.sources.iter().map(IpAddr::to_string).collect();
+        }
+        let mut named: Vec<String> = Vec::new();
+        for source in &self.sources {
+            let text = Origin::of(*source).to_string();
+            if !named.contains(&text) {
+                named.push(text);
+            }
+        }
+        named
+    }
+
     /// How many sources there are; about, where not all of them are listed.
     fn source_count(&self) -> u64 {
         let listed = u64::try_from(self.sources.len()).unwrap_or(u64::MAX);
@@ -606,7 +623,7 @@ impl Incident {
             seq,
             kind: kind.to_string(),
             severity: self.severity.level(),
-            sources: self.sources.iter().map(IpAddr::to_string).collect(),
+            sources: self.named_sources(),
             source_count: self.source_count(),
             targets: self.targets.iter().map(IpAddr::to_string).collect(),
             ports: self.ports.text(),

@@ -1,6 +1,9 @@
 //! Whom the packets of one attacker are counted for.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::{
+    fmt,
+    net::{IpAddr, Ipv6Addr},
+};
 
 use wallwatch_dbus::{Family, Kind};
 
@@ -30,6 +33,16 @@ impl Origin {
     pub(super) fn tag(self, family: Family, seed: u64) -> u64 {
         let (high, low) = address_halves(self.0);
         folded(folded(high ^ seed, low), family as u64).max(1)
+    }
+}
+
+/// An address, or `2001:db8::/64`.
+impl fmt::Display for Origin {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            IpAddr::V6(v6) if !v6.is_unicast_link_local() => write!(f, "{v6}/64"),
+            other => other.fmt(f),
+        }
     }
 }
 
