@@ -286,6 +286,7 @@ impl Incident {
         }
         self.targets.extend(&track.targets);
         self.facts.extend(&track.facts);
+        self.bear("fragmented", track.facts.iter().any(|fact| fact.fragmented));
         // The packets of a group are of many.
         if let Some(senders) = &mut self.senders {
             for fact in &track.facts {

@@ -1,7 +1,5 @@
 //! Why an incident is as severe as it is, in words for the person who reads of it.
 
-use std::fmt::Write as _;
-
 use wallwatch_dbus::{Family, Kind, Severity, Verdict};
 
 /// What the reason is made of.
@@ -142,12 +140,11 @@ fn listeners(exposed: &[(u16, String, String)], ports: u32) -> String {
         [] => String::new(),
     };
     if ports > 1 {
-        // A string takes whatever is written.
-        let _ = write!(
-            text,
-            ", which {} tried",
-            if exposed.len() == 1 { "was" } else { "were" }
-        );
+        text.push_str(if exposed.len() == 1 {
+            ", which was tried"
+        } else {
+            ", which were tried"
+        });
     }
     text
 }

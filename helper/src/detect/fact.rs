@@ -32,6 +32,8 @@ pub struct Fact {
     /// Length in bytes, at most 65,535; 0 where not told.
     len: u16,
     protocol: Protocol,
+    /// Was it a piece of a packet?
+    pub fragmented: bool,
     /// Of TCP, where told.
     flags: Option<TcpFlags>,
     /// 0 where not told.
@@ -55,6 +57,7 @@ impl Fact {
             ends,
             len: trace.len,
             protocol: trace.protocol,
+            fragmented: trace.fragmented,
             flags: trace.flags,
             ttl: trace.ttl,
             verdict: trace.verdict,

@@ -326,6 +326,30 @@ mod tests {
     }
 
     #[test]
+    fn the_last_state_of_every_alert_is_given_at_the_end() {
+        let mut replay = replay();
+        // More than are told at a beat, at moments that no beat of a tenth of a second falls on.
+        for port in 1..=9 {
+            for host in 1..=6_u16 {
+                let micros = i64::from(port) * 1013 + i64::from(host);
+                let line = format!(
+                    "IN=eth0 OUT= MAC= SRC=203.0.113.{host} DST=192.0.2.2 LEN=40 TOS=0x00 PREC=0x00 TTL=52 ID=1 PROTO=TCP SPT=50000 \
+                     DPT={} WINDOW=1024 RES=0x00 URGP=0 ",
+                    host * 100 + port
+                );
+                let read = decode::log_line(line.as_bytes()).unwrap();
+                replay.observe(&read.into_event(NOW.plus(micros)).unwrap());
+            }
+        }
+        let alerts: Vec<Alert> = replay.finish().collect();
+        assert_eq!(alerts.len(), 6);
+        for alert in &alerts {
+            assert_eq!((alert.packets, alert.port_count), (9, 9), "{alert:?}");
+            assert_eq!(alert.evidence.len(), 8);
+        }
+    }
+
+    #[test]
     fn an_alert_is_given_when_it_cannot_change_any_more() {
         let mut replay = replay();
         attack(&mut replay, "22 01:00:00", "203.0.113.1");
