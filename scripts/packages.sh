@@ -21,7 +21,7 @@ list() {
     # nft(8) for the own table, a bus and polkitd to ask, setpriv and unshare for rights and mounts.
     run) echo nftables dbus polkitd util-linux procps ;;
     # Attacks, cables for them, firewalls of others, a debugger to break things with, screens, and a real desktop to be seen on.
-    test) echo nmap iproute2 conntrack hping3 hping3 dnsmasq-base iptables ufw python3-firewall python3-nftables gdb faketime xvfb \
+    test) echo nmap masscan iproute2 conntrack hping3 dnsmasq-base busybox dropbear-bin openssh-client iptables ufw python3-firewall python3-nftables gdb faketime xvfb \
         xfce4-panel xfwm4 xfce4-notifyd xfconf adwaita-icon-theme librsvg2-common \
         fonts-dejavu-core imagemagick xdotool libglib2.0-bin logrotate ulogd2 ulogd2-json systemd ;;
     # Whom we are compared with, and a counter of instructions.

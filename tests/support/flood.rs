@@ -45,6 +45,8 @@ const UDP: usize = 8;
 pub enum Shape {
     /// TCP SYN without options, 40 bytes.
     Syn,
+    /// The same with the victim's address for its sequence number, as Mirai sends it (mirai/bot/scanner.c).
+    Worm,
     /// UDP without data, 28 bytes.
     Udp,
 }
@@ -67,6 +69,8 @@ pub struct Flood {
     pub shape: Shape,
     /// Which ports are asked for.
     pub ports: Ports,
+    /// The port that all come from; else each is another one.
+    pub sport: Option<u16>,
     /// From so many addresses, those of [`flooder_v4`].
     pub sources: u16,
     /// Packets a second; 0 is as fast as it goes.
@@ -84,6 +88,7 @@ impl Default for Flood {
         Self {
             shape: Shape::Syn,
             ports: Ports::Random,
+            sport: None,
             sources: 200,
             rate: 0,
             time: Duration::from_secs(2),
@@ -182,9 +187,11 @@ impl Flood {
             Ports::One(port) => port,
         };
         // Each source has each port once: to multiply by an odd number moves the numbers of fifteen bits among themselves.
-        let sport = 32_768 | low((number / sources).wrapping_mul(SCATTER));
+        let scattered_port = 32_768 | low((number / sources).wrapping_mul(SCATTER));
+        let sport = self.sport.unwrap_or(scattered_port);
         let (protocol, transport) = match self.shape {
             Shape::Syn => (6, syn(src, sport, dport, scattered)),
+            Shape::Worm => (6, syn(src, sport, dport, VICTIM_V4.to_bits())),
             Shape::Udp => (17, udp(sport, dport)),
         };
         let ip = ip(src, low(number), protocol, transport.len());

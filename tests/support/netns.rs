@@ -233,6 +233,20 @@ impl TestNet {
         self.attacker.inside(program)
     }
 
+    /// One more host at the attacker's end of the cable, with a link-layer address of its own; its interface is [`ATTACKER_IF`] too.
+    #[must_use]
+    pub fn another_host(&self, address: Ipv4Addr) -> NetNs {
+        let host = NetNs::new();
+        let holder = host.holder.pid();
+        self.attacker.shell(&format!(
+            "ip link add another0 link {ATTACKER_IF} netns {holder} type macvlan mode bridge"
+        ));
+        host.shell(&format!(
+            "ip link set another0 name {ATTACKER_IF} up; ip addr add {address}/16 dev {ATTACKER_IF}"
+        ));
+        host
+    }
+
     /// A flood from the attacker to the victim, with these options of pktsend's (tests/support/bin/pktsend.rs).
     #[must_use]
     pub fn flood(&self, options: &[&str]) -> Program {

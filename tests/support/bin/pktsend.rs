@@ -1,6 +1,6 @@
 //! Sends a flood to a victim by way of an interface, and says how much of it the interface took.
 //!
-//!     pktsend INTERFACE MAC [--udp] [--ports random|rising|PORT] [--sources N] [--rate N] [--count N] [--distinct N] [--seconds S]
+//!     pktsend INTERFACE MAC [--udp|--worm] [--ports random|rising|PORT] [--sport PORT] [--sources N] [--rate N] [--count N] [--distinct N] [--seconds S]
 //!
 //! By default SYNs of 40 bytes from 200 addresses to ports without order, for 2 seconds as fast as it goes. Whatever is asked
 //! for, it ends after 20 seconds. MAC is the victim's; its address is that of the tests, which no real network should have.
@@ -14,7 +14,7 @@ use std::{env, process::ExitCode, str::FromStr, time::Duration};
 
 use wallwatch_test_support::flood::{Flood, Ports, Sent, Shape};
 
-const USAGE: &str = "usage: pktsend INTERFACE MAC [--udp] [--ports random|rising|PORT] [--sources N] [--rate N] [--count N] [--distinct N] [--seconds S]";
+const USAGE: &str = "usage: pktsend INTERFACE MAC [--udp|--worm] [--ports random|rising|PORT] [--sport PORT] [--sources N] [--rate N] [--count N] [--distinct N] [--seconds S]";
 
 fn main() -> ExitCode {
     match flood(env::args().skip(1)) {
@@ -38,13 +38,19 @@ fn flood(mut words: impl Iterator<Item = String>) -> Result<Sent, String> {
     };
     let mut flood = Flood::default();
     while let Some(option) = words.next() {
-        if option == "--udp" {
-            flood.shape = Shape::Udp;
+        let shape = match option.as_str() {
+            "--udp" => Some(Shape::Udp),
+            "--worm" => Some(Shape::Worm),
+            _ => None,
+        };
+        if let Some(shape) = shape {
+            flood.shape = shape;
             continue;
         }
         let value = words.next().ok_or(USAGE)?;
         match option.as_str() {
             "--ports" => flood.ports = ports(&value)?,
+            "--sport" => flood.sport = Some(number(&value)?),
             "--sources" => flood.sources = number(&value)?,
             "--rate" => flood.rate = number(&value)?,
             "--count" => flood.count = number(&value)?,
