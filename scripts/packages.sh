@@ -1,7 +1,7 @@
 #!/bin/sh
 # Installs the Debian or Ubuntu packages that Wallwatch needs, where they are missing.
 #
-#   packages.sh [rust] [build] [run] [test] [bench]
+#   packages.sh [rust] [build] [run] [test] [bench] [corpus]
 #
 # Says what is missing. As root it installs at once; else it asks on a terminal and uses sudo. Where nobody could answer
 # (no terminal, sudo wants a password) it says which command to run and exits with 1. It never waits without a terminal.
@@ -26,7 +26,12 @@ list() {
         fonts-dejavu-core imagemagick xdotool libglib2.0-bin logrotate ulogd2 ulogd2-json systemd ;;
     # Whom we are compared with, and a counter of instructions.
     bench) echo ulogd2 ulogd2-json conntrack valgrind libnetfilter-queue-dev libmnl-dev ;;
-    *) say "'$1' is none of rust, build, run, test, bench" >&2; exit 2 ;;
+    # Attackers and ordinary programs to record anew what tests/data/corpus holds (scripts/corpus.sh); no test needs them.
+    corpus) echo nmap ncat masscan zmap hping3 hydra ike-scan slowhttptest thc-ipv6 python3-scapy python3 netcat-openbsd sshpass \
+        openssh-client openssh-server nginx-light apache2-utils curl vsftpd tftp-hpa tftpd-hpa radvd ndisc6 dnsmasq-base udhcpc \
+        bind9-dnsutils avahi-daemon miniupnpc minidlna samba samba-common-bin aria2 iputils-ping traceroute mtr-tiny \
+        tcpdump ethtool iproute2 nftables conntrack procps util-linux ;;
+    *) say "'$1' is none of rust, build, run, test, bench, corpus" >&2; exit 2 ;;
     esac
 }
 
