@@ -8,7 +8,7 @@ use crate::{
     alert::{Change, Incidents},
     detect::{
         self, Class, Crowd, Crowds, Fact, Flood, Floods, Intrusion, Lan, Nature, Opening, Probe,
-        Sampling, Scan, Sighting, Trace, Tries, classify, classify_flow,
+        Sampling, Scan, Sighting, Tool, Trace, Tries, classify, classify_flow,
     },
     event::{Event, Feed, Interface, Prefix, Timestamp},
     explain::{self, Ledger, Noise},
@@ -120,7 +120,8 @@ impl Watcher {
             return false;
         }
         if let Some(flood) = self.floods.observe(&event.packet, &trace, &judged) {
-            self.flood(&trace, &flood, changes);
+            let tool = judged.probe().and_then(|probe| probe.tool);
+            self.flood(&trace, &flood, tool, changes);
             return true;
         }
         let is_noise = judged.is_noise();
@@ -134,12 +135,18 @@ impl Watcher {
     }
 
     /// Takes in a packet of a flood: whoever sent it takes no place of those who are watched.
-    fn flood(&mut self, trace: &Trace, flood: &Flood, changes: &mut Vec<Change>) {
+    fn flood(
+        &mut self,
+        trace: &Trace,
+        flood: &Flood,
+        tool: Option<Tool>,
+        changes: &mut Vec<Change>,
+    ) {
         let probe = Probe {
             kind: flood.kind,
             weight: 1.0,
             nature: Nature::Plain,
-            tool: None,
+            tool,
             unit: trace.dport.map_or(0, u32::from),
         };
         // What began as a scan by many, and was too much for one: it is the same attack.
@@ -344,11 +351,7 @@ impl Watcher {
     fn try_port(&mut self, trace: &Trace, probe: &Probe, changes: &mut Vec<Change>) {
         let near = self.neighbourhood.is_near(trace.src);
         let tag = self.scan.tag_of(trace.src, Family::BruteForce);
-        let as_kind = |kind| Probe {
-            kind,
-            tool: None,
-            ..*probe
-        };
+        let as_kind = |kind| Probe { kind, ..*probe };
         if detect::is_log_in(trace)
             && self
                 .incidents
@@ -1354,5 +1357,146 @@ mod tests {
         // The very same address is an attacker where it scans.
         let alert = scene.raise(START.plus(MINUTE), resolver);
         assert_eq!(alert.ports, "1-3");
+    }
+
+    /// The alerts in their latest state, by number.
+    fn latest(told: &[Change]) -> Vec<Alert> {
+        let mut latest = std::collections::BTreeMap::new();
+        for change in told {
+            latest.insert(change.alert().id, change.alert().clone());
+        }
+        latest.into_values().collect()
+    }
+
+    #[test]
+    fn senders_who_share_out_the_ports_are_one_distributed_scan() {
+        let mut scene = Scene::new();
+        let mut told = Vec::new();
+        for round in 0..4_u16 {
+            for host in 1..=20_u16 {
+                let at = START.plus(i64::from(round * 20 + host) * Timestamp::SECOND);
+                let src = format!("203.0.113.{host}");
+                told.extend(scene.syn(at, &src, 100 + round * 20 + host));
+            }
+        }
+        told.extend(scene.tick(START.plus(5 * MINUTE)));
+        let alerts = latest(&told);
+        let [alert] = alerts.as_slice() else {
+            panic!("{alerts:?}")
+        };
+        assert_eq!(
+            (alert.kind.as_str(), alert.severity, alert.source_count),
+            ("distributed-scan", 3, 20)
+        );
+        assert_eq!((alert.packets, alert.port_count), (80, 80));
+    }
+
+    #[test]
+    fn who_was_told_as_an_attacker_of_his_own_is_of_the_crowd_in_the_end() {
+        let mut scene = Scene::new();
+        let mut told = Vec::new();
+        for host in 1..=10_u16 {
+            for n in 0..3 {
+                let at = START.plus(i64::from(host * 4 + n) * Timestamp::SECOND);
+                let src = format!("203.0.113.{host}");
+                told.extend(scene.syn(at, &src, host * 10 + n));
+            }
+        }
+        told.extend(scene.tick(START.plus(5 * MINUTE)));
+        let open: Vec<Alert> = latest(&told)
+            .into_iter()
+            .filter(|alert| !alert.closed)
+            .collect();
+        let [alert] = open.as_slice() else {
+            panic!("{open:?}")
+        };
+        assert_eq!(
+            (alert.kind.as_str(), alert.source_count, alert.packets),
+            ("distributed-scan", 10, 30)
+        );
+        let raised = told
+            .iter()
+            .filter(|change| matches!(change, Change::Raised(_)))
+            .count();
+        assert!(raised <= 4, "{told:?}");
+    }
+
+    #[test]
+    fn a_flood_from_everywhere_is_one_incident_and_a_patient_scanner_is_found_inside() {
+        let mut scene = Scene::new();
+        let mut told = Vec::new();
+        for n in 0..120_000_u32 {
+            let now = START.plus(i64::from(n) * 1000);
+            let src = Ipv4Addr::from_bits(0x0b00_0000 + n.wrapping_mul(0x9e37_79b1) % 0x0100_0000);
+            told.extend(scene.syn(now, &src.to_string(), 80));
+            if n.is_multiple_of(15_000) {
+                let dport = 1000 + u16::try_from(n / 15_000).unwrap();
+                told.extend(scene.syn(now, "203.0.113.9", dport));
+            }
+        }
+        let alerts = latest(&told);
+        let [flood, scan] = alerts.as_slice() else {
+            panic!("{alerts:?}")
+        };
+        assert_eq!((flood.kind.as_str(), flood.severity), ("syn-flood", 4));
+        assert!(flood.source_count > 50_000, "{}", flood.source_count);
+        assert!(flood.tags.contains(&"spoofable".to_owned()));
+        assert_eq!(scan.sources, ["203.0.113.9"]);
+        assert!(scan.packets_to_alert <= 5);
+    }
+
+    #[test]
+    fn tries_at_a_log_in_are_told_and_those_of_a_program_now_and_then_are_not() {
+        let log_in = |scene: &mut Scene, time: Timestamp, sport: u16| {
+            let mut event = test_event(time);
+            event.verdict = Verdict::Passed;
+            event.packet.src = "203.0.113.9".parse().unwrap();
+            if let Transport::Tcp(tcp) = &mut event.packet.transport {
+                tcp.sport = sport;
+            }
+            scene.watcher.observe(&event, &mut scene.changes);
+            scene.told()
+        };
+        let mut scene = Scene::new();
+        let told: Vec<Change> = (0..40)
+            .flat_map(|n| {
+                let at = START.plus(i64::from(n) * Timestamp::SECOND);
+                log_in(&mut scene, at, 40_000 + n)
+            })
+            .collect();
+        let [alert] = latest(&told).try_into().unwrap();
+        assert_eq!(
+            (alert.kind.as_str(), alert.severity, alert.ports.as_str()),
+            ("brute-force", 3, "22")
+        );
+        assert!(alert.packets_to_alert <= 9, "{}", alert.packets_to_alert);
+        let mut scene = Scene::new();
+        let told: Vec<Change> = (0..18)
+            .flat_map(|n| {
+                let at = START.plus(i64::from(n) * 20 * MINUTE);
+                log_in(&mut scene, at, 40_000 + n)
+            })
+            .collect();
+        assert_eq!(told, []);
+        let again: Vec<Change> = (0..500)
+            .flat_map(|_| log_in(&mut scene, START.plus(HOUR), 40_000))
+            .collect();
+        assert_eq!(again, [], "one opening, sent again and again");
+    }
+
+    #[test]
+    fn a_connection_that_is_let_in_from_one_who_scans_is_the_worst() {
+        let mut scene = Scene::new();
+        scene.raise(START, "203.0.113.9");
+        let mut event = test_event(START.plus(Timestamp::SECOND));
+        event.verdict = Verdict::Passed;
+        event.packet.src = "203.0.113.9".parse().unwrap();
+        scene.watcher.observe(&event, &mut scene.changes);
+        let told = scene.told();
+        let [Change::Updated(alert)] = told.as_slice() else {
+            panic!("{told:?}")
+        };
+        assert_eq!(alert.severity, 5);
+        assert!(alert.tags.contains(&"connected".to_owned()));
     }
 }

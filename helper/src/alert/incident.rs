@@ -26,6 +26,8 @@ const MAX_LISTED_TARGETS: usize = 32;
 const MAX_EXPOSED: usize = 64;
 /// A kind beside the main one is named from so many ordinary probes on.
 const SECOND_KIND_WEIGHT: f32 = 3.0;
+/// A scan of fewer ports may be the part of one in a crowd.
+const SMALL_SCAN: u32 = 15;
 /// From so many of our addresses on, one port is a sweep of hosts.
 const SWEEP_TARGETS: usize = 3;
 /// From so many addresses of one /64 on, the source changes its address on purpose.
@@ -210,17 +212,42 @@ impl Incident {
         incident.first_seen = crowd.since;
         incident.open_since = crowd.since;
         incident.packets = crowd.packets.saturating_sub(1);
+        incident.take_crowd(crowd);
+        incident.begin(trace, probe, config);
+        incident
+    }
+
+    /// One who was told as an attacker of his own turns out to be of a crowd, which sent so many probes besides.
+    pub(super) fn join(
+        &mut self,
+        trace: &Trace,
+        probe: &Probe,
+        crowd: &Gathering,
+        besides: usize,
+        config: &Config,
+    ) {
+        self.alarm = probe.kind;
+        self.tally.clear();
+        self.packets += u64::try_from(besides).unwrap_or(0).saturating_sub(1);
+        self.take_crowd(crowd);
+        self.add(trace, probe, config);
+    }
+
+    fn take_crowd(&mut self, crowd: &Gathering) {
         let mut senders = Senders::new();
         for src in &crowd.sources {
             senders.note(*src);
-            remember(&mut incident.sources, *src, MAX_LISTED_SOURCES);
+            remember(&mut self.sources, *src, MAX_LISTED_SOURCES);
         }
-        incident.senders = Some(senders);
+        self.senders = Some(senders);
         for port in &crowd.ports {
-            incident.ports.insert(*port);
+            self.ports.insert(*port);
         }
-        incident.begin(trace, probe, config);
-        incident
+    }
+
+    /// Is it a scan by one of whom not much is known?
+    pub(super) fn is_small(&self) -> bool {
+        self.is_scan() && self.severity <= Severity::Low && self.ports.len() < SMALL_SCAN
     }
 
     /// Takes in the packet that it was raised for.

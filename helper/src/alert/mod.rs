@@ -318,7 +318,8 @@ impl Incidents {
         }
     }
 
-    /// Takes in the probe that completes a crowd.
+    /// Takes in the probe that completes a crowd. Where one of the crowd was told as an attacker of his own already, that incident becomes
+    /// the crowd's, so that nobody in particular is accused any more; those of others are over.
     pub fn observe_crowd(
         &mut self,
         tag: u64,
@@ -327,10 +328,39 @@ impl Incidents {
         crowd: &Gathering,
         changes: &mut Vec<Change>,
     ) {
-        if !self.reopen(tag, trace, probe, changes) {
+        if self.reopen(tag, trace, probe, changes) {
+            return;
+        }
+        let mut members: Vec<(u64, Key)> = Vec::new();
+        for member in &crowd.tags {
+            let open = self.open.get(member).map(|open| &open.incident);
+            if let Some(incident) = open.filter(|incident| incident.is_small()) {
+                let found = (incident.id, *member);
+                if !members.contains(&found) {
+                    members.push(found);
+                }
+            }
+        }
+        members.sort_unstable();
+        let mut members = members.into_iter().map(|(_, key)| key);
+        let first = members.next();
+        for key in members.collect::<Vec<_>>() {
+            self.close(key, changes);
+            self.remembered.remove(&key);
+        }
+        let Some(Open { mut incident, .. }) = first.and_then(|key| self.open.remove(&key)) else {
             let incident = Incident::of_crowd(self.next_id, trace, probe, crowd, &self.config);
             self.raise(tag, incident, trace.time, changes);
-        }
+            return;
+        };
+        let others = crowd.tags.iter().filter(|tag| Some(**tag) != first);
+        incident.join(trace, probe, crowd, others.count(), &self.config);
+        changes.push(Change::Updated(numbered(
+            &mut self.next_seq,
+            &mut incident,
+            &self.exposure,
+        )));
+        self.insert(tag, incident, trace.time, changes);
     }
 
     /// Takes in the probe that raises the alarm about a scanner who hides among decoys, who are one incident with him.

@@ -102,6 +102,15 @@ impl Class {
         }
     }
 
+    /// The piece of an attack that it may be.
+    #[must_use]
+    pub const fn probe(&self) -> Option<&Probe> {
+        match self {
+            Self::Harmless(_) => None,
+            Self::Probe(probe) => Some(probe),
+        }
+    }
+
     /// Is it harmless, or does it look as if, so that only very many are an attack?
     #[must_use]
     pub const fn is_noise(&self) -> bool {

@@ -24,18 +24,47 @@ const DECOY_WITHIN: i64 = 3 * Timestamp::SECOND;
 const DECOY_PROBES: usize = 2;
 /// At most so many decoys are listed; nmap takes 128 at most (`MAX_DECOYS`, nmap.h).
 pub(crate) const MAX_DECOYS: usize = 31;
-/// A distributed scan asks for so many ports,
-const SHARED_PORTS: usize = 24;
-/// by so many senders,
-const SHARED_SOURCES: usize = 8;
-/// within so long. What knocks by itself at an address of the Internet, some times a minute, never does.
-const SHARED_WITHIN: i64 = 120 * Timestamp::SECOND;
-/// Or within so long, where each of them sends several; those that knock by themselves send one.
-const SHARED_SLOWLY: i64 = 600 * Timestamp::SECOND;
-/// Probes for ten senders, then.
-const PROBES_OF_TEN: usize = 25;
-/// It is looked for at every sixteenth probe.
-const LOOK: u64 = 16;
+/// What makes a distributed scan.
+struct Share {
+    /// Within so many microseconds
+    span: i64,
+    /// so many ports
+    ports: usize,
+    /// by so many senders,
+    senders: usize,
+    /// with at least so many probes by ten of them.
+    of_ten: usize,
+    /// May two of them ask for one port?
+    overlap: bool,
+}
+
+/// What knocks by itself at an address of the Internet, some times a minute and each but once, does none of this: very many ports at once;
+/// more than one probe of each; or ports that are shared out, so that nobody asks for what another did.
+const SHARES: [Share; 3] = [
+    Share {
+        span: 120 * Timestamp::SECOND,
+        ports: 24,
+        senders: 8,
+        of_ten: 10,
+        overlap: true,
+    },
+    Share {
+        span: 600 * Timestamp::SECOND,
+        ports: 24,
+        senders: 8,
+        of_ten: 25,
+        overlap: true,
+    },
+    Share {
+        span: 120 * Timestamp::SECOND,
+        ports: 12,
+        senders: 4,
+        of_ten: 22,
+        overlap: false,
+    },
+];
+/// It is looked for at every fourth probe.
+const LOOK: u64 = 4;
 /// A site of IPv6 has 48 bits (RFC 6177); from so many of its networks,
 const ROTATING_NETWORKS: usize = 4;
 /// so many ports were asked for by one who changes between them.
@@ -81,6 +110,8 @@ pub struct Gathering {
     pub sources: Vec<IpAddr>,
     /// The ports that they were for, each once.
     pub ports: Vec<u16>,
+    /// The number of each probe's sender ([`super::Scan::tag`]).
+    pub tags: Vec<u64>,
 }
 
 impl Gathering {
@@ -90,12 +121,14 @@ impl Gathering {
             packets: 0,
             sources: Vec::new(),
             ports: Vec::new(),
+            tags: Vec::new(),
         };
         for seen in probes {
             gathering.since = gathering.since.min(seen.time);
             gathering.packets += 1;
             gathering.sources.push(seen.src);
             gathering.ports.push(seen.dport);
+            gathering.tags.push(seen.tag);
         }
         gathering.sources.sort_unstable();
         gathering.sources.dedup();
@@ -187,29 +220,29 @@ impl Crowds {
     }
 
     fn distributed(&self, now: Timestamp) -> Option<Crowd> {
-        let found = [(SHARED_WITHIN, 10), (SHARED_SLOWLY, PROBES_OF_TEN)]
-            .into_iter()
-            .find(|(span, of_ten)| {
-                let mut ports: ArrayVec<u16, LATEST> = ArrayVec::new();
-                let mut tags: ArrayVec<u64, LATEST> = ArrayVec::new();
-                for seen in self.within(now, *span).filter(|seen| seen.asks) {
-                    ports.push(seen.dport);
-                    tags.push(seen.tag);
-                }
-                let probes = ports.len();
-                if probes < SHARED_PORTS {
-                    return false;
-                }
-                ports.sort_unstable();
-                tags.sort_unstable();
-                let (ports, senders) = (different(&ports), different(&tags));
-                ports >= SHARED_PORTS
-                    && senders >= SHARED_SOURCES
-                    && probes * 10 >= senders * of_ten
-            });
-        let (span, _) = found?;
-        let asking = self.within(now, span).filter(|seen| seen.asks);
+        let found = SHARES.iter().find(|share| self.is_shared(share, now))?;
+        let asking = self.within(now, found.span).filter(|seen| seen.asks);
         Some(Crowd::Distributed(Gathering::of(asking)))
+    }
+
+    fn is_shared(&self, share: &Share, now: Timestamp) -> bool {
+        let mut ports: ArrayVec<u16, LATEST> = ArrayVec::new();
+        let mut tags: ArrayVec<u64, LATEST> = ArrayVec::new();
+        for seen in self.within(now, share.span).filter(|seen| seen.asks) {
+            ports.push(seen.dport);
+            tags.push(seen.tag);
+        }
+        let probes = ports.len();
+        if probes < share.ports {
+            return false;
+        }
+        ports.sort_unstable();
+        tags.sort_unstable();
+        let (ports, senders) = (different(&ports), different(&tags));
+        ports >= share.ports
+            && senders >= share.senders
+            && probes * 10 >= senders * share.of_ten
+            && (share.overlap || ports == probes)
     }
 
     fn rotating(&self, seen: &Seen) -> Option<Crowd> {

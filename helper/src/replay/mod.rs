@@ -333,9 +333,9 @@ mod tests {
             for host in 1..=6_u16 {
                 let micros = i64::from(port) * 1013 + i64::from(host);
                 let line = format!(
-                    "IN=eth0 OUT= MAC= SRC=203.0.113.{host} DST=192.0.2.2 LEN=40 TOS=0x00 PREC=0x00 TTL=52 ID=1 PROTO=TCP SPT=50000 \
-                     DPT={} WINDOW=1024 RES=0x00 URGP=0 ",
-                    host * 100 + port
+                    "IN=eth0 OUT= MAC= SRC=203.0.113.{host} DST=192.0.2.2 LEN=40 TOS=0x00 PREC=0x00 TTL=52 ID=1 PROTO=TCP SPT={} \
+                     DPT={port} WINDOW=1024 RES=0x00 URGP=0 ",
+                    50000 + host
                 );
                 let read = decode::log_line(line.as_bytes()).unwrap();
                 replay.observe(&read.into_event(NOW.plus(micros)).unwrap());
