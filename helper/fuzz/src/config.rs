@@ -29,7 +29,8 @@ pub fn check(input: &[u8]) {
     assert!(config.group > 0 && config.history > 0, "{config:?}");
     assert!(config.set_group_command(7).contains('7'));
     let start = Timestamp(0);
-    let mut replay = Replay::new(config.detect, Neighbourhood::default(), start, start);
+    let mut replay =
+        Replay::new(config.detect, Neighbourhood::default(), start, start).with_rules(config.rules);
     for port in 1..=64 {
         replay.feed(Ok(probe(port)));
         assert!(replay.next_final().is_none_or(|alert| alert.severity > 0));

@@ -21,7 +21,7 @@ const MUTUAL_ON_LINK: [u16; 2] = [137, 138];
 /// Services that speak within one network only: `NetBIOS`, SSDP, WSD, mDNS, LLMNR.
 const ON_LINK: [u16; 6] = [137, 138, 1900, 3702, 5353, 5355];
 /// Services above 1023 that floods are made with where they answer anybody (US-CERT alert TA14-017A), besides those of one
-/// network: Microsoft SQL, VxWorks' debugger, Apple Remote Desktop, `CoAP`, Ubiquiti, memcached. Who speaks to them from afar asks, from
+/// network: Microsoft SQL, `VxWorks`' debugger, Apple Remote Desktop, `CoAP`, Ubiquiti, memcached. Who speaks to them from afar asks, from
 /// whatever port.
 const OPEN_SERVICES: [u16; 6] = [1434, 3283, 5683, 10001, 11211, 17185];
 /// The destination ports of traceroute (traceroute(8), option -p: 33434 and one more for each probe).

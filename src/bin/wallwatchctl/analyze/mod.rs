@@ -67,7 +67,7 @@ pub(crate) struct Args {
     /// Show of each alert why it is so severe, and its first packets
     #[arg(long, conflicts_with_all = ["json", "csv"])]
     details: bool,
-    /// Try the settings of this file, as the helper would
+    /// Try the settings and rules of this file, as the helper would
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Exit with 10 when an alert is at least so severe: info, low, medium, high, critical or 1 to 5
