@@ -63,8 +63,19 @@ async fn a_subscriber_gets_alerts_and_an_unauthorised_user_gets_nothing() {
     );
     assert!(told.seq > last, "{} follows {last}", told.seq);
 
+    let asked = proxy.get_alert(id).await.unwrap();
+    assert_eq!((asked.id, asked.kind.as_str()), (id, "test"));
+    assert_eq!(
+        asked.reason,
+        "Somebody asked for this alert to see whether alerts come."
+    );
+    let unknown = proxy.get_alert(id + 1000).await.unwrap_err();
+    assert_eq!(error_name(unknown), "org.wallwatch.Error.NotFound");
+
+    let number = format!("uint64:{id}");
     for (method, arguments) in [
         ("Subscribe", &[][..]),
+        ("GetAlert", &[number.as_str()]),
         ("GetStatus", &[]),
         ("SendTestAlert", &[]),
         ("SetCapture", &["boolean:false"]),
