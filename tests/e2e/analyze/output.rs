@@ -46,6 +46,34 @@ fn text_is_a_table_and_a_summary() {
 }
 
 #[test]
+fn details_tell_why_and_show_the_first_packets() {
+    let path = case("nmap_sS");
+    let said = analyzed(&[&"--details".into(), &path]).good();
+    let lines: Vec<&str> = said.stdout.lines().collect();
+    assert!(lines[0].contains("Port scan (SYN): 10.66.0.2"), "{lines:?}");
+    said.has(&[
+        "\n  tcp-syn-scan, by nmap, ports ",
+        "\n  Why medium: 40 ports were tried. The firewall dropped all packets.\n  The first packets:\n",
+        "\n1 alert: 1 medium.\n",
+    ]);
+    let packets = lines
+        .iter()
+        .filter(|line| line.contains("  SRC=10.66.0.2 "));
+    assert_eq!(packets.count(), 8, "{lines:?}");
+    // The same in JSON.
+    let alert = analyzed(&[&"--json".into(), &path])
+        .good()
+        .alerts()
+        .remove(0);
+    let evidence = alert["evidence"].as_array().unwrap();
+    assert_eq!(evidence.len(), 8);
+    assert_eq!(evidence[0]["flags"], serde_json::json!(["SYN"]));
+    assert_eq!(evidence[0]["time"], alert["first_seen"]);
+    let words = "40 ports were tried. The firewall dropped all packets.";
+    assert_eq!(alert["reason"], words);
+}
+
+#[test]
 fn the_summary_counts_by_kind_and_by_source() {
     let log: String = (1..=12)
         .map(|n| attack(&format!("01:{n:02}:00"), &format!("203.0.113.{n}")))
@@ -146,10 +174,7 @@ fn csv_has_the_keys_and_values_of_json() {
 #[test]
 fn help_tells_what_is_looked_for_and_how_many_ports_are_listed() {
     let said = analyzed(&["--help"]).good();
-    said.has(&[
-        "Floods, brute force and worms are not looked for yet.",
-        "end in ',...'",
-    ]);
+    said.has(&["Signatures are not known yet.", "end in ',...'"]);
     // Every third port, so that no run of them is short.
     let log: String = (1..=200)
         .map(|n| super::line("2026-11-22T01:00:00+00:00", "203.0.113.1", n * 3))

@@ -53,8 +53,8 @@ const FOUND: u8 = 10;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
 What is looked for: scans of ports by TCP, UDP and SCTP and of IP protocols, stealth scans and impossible flags,
-sweeps over addresses and pings, probes that tell systems apart, and impossible addresses.
-Floods, brute force and worms are not looked for yet.
+sweeps over addresses and pings, probes that tell systems apart, floods, log-ins tried again and again, worms, scans by
+many sources, impossible addresses, and routers and DHCP servers that came to the network. Signatures are not known yet.
 
 In JSON and CSV the ports end in ',...' where there are too many to list; port_count tells how many there are.")]
 pub(crate) struct Args {
