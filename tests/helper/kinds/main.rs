@@ -1,9 +1,8 @@
-//! Each kind of attack once, by a program that makes it, and what the bus tells of it; and an hour of what is none.
+//! Each kind of attack once, by a program that makes it, and what the bus tells of it.
 
 mod crowd;
 mod floods;
 mod log_ins;
 mod network;
-mod noise;
 mod range;
 mod scans;

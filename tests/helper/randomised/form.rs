@@ -104,7 +104,8 @@ fn report(place: &Place, sent: &Sent) -> Report {
     }
 }
 
-fn line(place: &Place, sent: &Sent, form: Form) -> String {
+/// The line of a log that tells of a packet, without its end.
+pub fn line(place: &Place, sent: &Sent, form: Form) -> String {
     let mut report = report(place, sent);
     if let Body::Packet(packet) = &mut report.body
         && let Transport::Tcp(tcp) = &mut packet.transport

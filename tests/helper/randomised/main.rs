@@ -19,6 +19,7 @@ pub mod evaluation;
 pub mod form;
 #[path = "../../support/format/mod.rs"]
 pub mod format;
+pub mod hour;
 pub mod noise;
 pub mod packets;
 pub mod place;

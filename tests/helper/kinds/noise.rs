@@ -1,1 +1,0 @@
-//! An hour of noise.
