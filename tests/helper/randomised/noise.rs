@@ -395,7 +395,8 @@ fn a_trace_of_the_route(scene: &mut Scene) {
     let sport = ephemeral(scene);
     // The first probes end on their way; from our own distance on, all arrive.
     let first = 33_434 + 3 * u16::from(host.hops);
-    let hops = scene.dice.byte(1..=20);
+    // It gives up at the thirtieth hop (traceroute(8), option -m).
+    let hops = scene.dice.byte(1..=30 - host.hops);
     for hop in 0..hops {
         host.ttl = hop + 1;
         for n in 0..3 {
