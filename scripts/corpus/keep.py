@@ -54,7 +54,7 @@ if not all_packets:
 kept = all_packets[:keep]
 first = kept[0][0]
 # A line is written a moment after its packet is captured.
-last = kept[-1][0] + (0.002 if len(all_packets) > keep else 5)
+last = kept[-1][0] + (0.0005 if len(all_packets) > keep else 5)
 logs = {name: [(at, line) for at, line in lines(name) if at <= last] for name in ("kernel.log", "accept.log", "other.log")}
 if told["LABEL"] == "attack" and not logs["kernel.log"] and not logs["accept.log"]:
     sys.exit("nothing was logged")

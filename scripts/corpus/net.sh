@@ -85,7 +85,7 @@ choose() {
     DROPPED="[$RUN DROP] " ACCEPTED="[$RUN ACCEPT] "
     OPEN=(22 80) PING=drop
     # What a chain before everything else logs, and what it does then: `drop`, or nothing, and the kernel tells of martians.
-    EARLY= THEN=drop
+    EARLY="" THEN=drop
 }
 
 # Connects namespace $1 with $2 by a cable that is $CARD here and $3 there.
