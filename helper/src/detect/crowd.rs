@@ -34,33 +34,22 @@ struct Share {
     senders: usize,
     /// with at least so many probes by ten of them.
     of_ten: usize,
-    /// May two of them ask for one port?
-    overlap: bool,
 }
 
-/// What knocks by itself at an address of the Internet, some times a minute and each but once, does none of this: very many ports at once;
-/// more than one probe of each; or ports that are shared out, so that nobody asks for what another did.
-const SHARES: [Share; 3] = [
+/// What knocks by itself at an address of the Internet, some times a minute and each but once, does none of this: very many ports at once,
+/// or more than one probe of each.
+const SHARES: [Share; 2] = [
     Share {
         span: 120 * Timestamp::SECOND,
         ports: 24,
         senders: 8,
         of_ten: 10,
-        overlap: true,
     },
     Share {
         span: 600 * Timestamp::SECOND,
         ports: 24,
         senders: 8,
         of_ten: 25,
-        overlap: true,
-    },
-    Share {
-        span: 120 * Timestamp::SECOND,
-        ports: 12,
-        senders: 4,
-        of_ten: 22,
-        overlap: false,
     },
 ];
 /// It is looked for at every fourth probe.
@@ -239,10 +228,7 @@ impl Crowds {
         ports.sort_unstable();
         tags.sort_unstable();
         let (ports, senders) = (different(&ports), different(&tags));
-        ports >= share.ports
-            && senders >= share.senders
-            && probes * 10 >= senders * share.of_ten
-            && (share.overlap || ports == probes)
+        ports >= share.ports && senders >= share.senders && probes * 10 >= senders * share.of_ten
     }
 
     fn rotating(&self, seen: &Seen) -> Option<Crowd> {
