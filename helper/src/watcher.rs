@@ -286,11 +286,9 @@ impl Watcher {
             ..*probe
         };
         match crowd {
-            Some(Crowd::Distributed(gathering)) => {
-                if !incidents.is_open(distributed) {
-                    incidents.observe_crowd(distributed, trace, &of_crowd, &gathering, changes);
-                    return is_new;
-                }
+            Some(Crowd::Distributed(gathering)) if !incidents.is_open(distributed) => {
+                incidents.observe_crowd(distributed, trace, &of_crowd, &gathering, changes);
+                return is_new;
             }
             Some(Crowd::Rotating(tag, gathering)) if !incidents.is_open(tag) => {
                 incidents.observe_crowd(tag, trace, probe, &gathering, changes);

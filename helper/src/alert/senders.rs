@@ -33,16 +33,14 @@ impl Senders {
     /// How many there were, about.
     pub(super) fn count(&self) -> u64 {
         let registers = 256.0_f64;
-        let sum: f64 = self
-            .0
-            .iter()
-            .map(|rank| libm::exp2(-f64::from(*rank)))
-            .sum();
-        let empty = self.0.iter().filter(|rank| **rank == 0).count();
+        let (mut sum, mut empty) = (0.0, 0_u32);
+        for rank in self.0.iter() {
+            sum += libm::exp2(-f64::from(*rank));
+            empty += u32::from(*rank == 0);
+        }
         // The constant for 256 registers, and linear counting where many are empty still.
         let raw = 0.7183 * registers * registers / sum;
         let estimate = if raw <= 2.5 * registers && empty > 0 {
-            let empty = u32::try_from(empty).unwrap_or(1);
             registers * libm::log(registers / f64::from(empty))
         } else {
             raw

@@ -1,6 +1,6 @@
 //! Is a log only a sample? ufw's rules log three lines a minute and ten at once; whoever fills that is far busier than his lines tell.
 //!
-//! The limit is a bucket of tokens (xt_limit, iptables-extensions(8)). A copy of it is kept here for each prefix. Where a line comes
+//! The limit is a bucket of tokens (`xt_limit`, iptables-extensions(8)). A copy of it is kept here for each prefix. Where a line comes
 //! just when a token is there again, and again, packets were waiting for it; where one comes without a token, there is no such limit.
 
 use crate::event::{Event, Feed, Timestamp};

@@ -24,6 +24,10 @@ pub enum Opening {
 
 /// Who asked for what, when, and what became of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts about a packet, each of its own"
+)]
 pub struct Trace {
     /// When it came.
     pub time: Timestamp,

@@ -19,8 +19,8 @@ const LATEST_PORTS: usize = 8;
 /// Half-lives, in seconds: of a burst, of a minute's work, and of a night's.
 const HALF_LIVES: [u32; 3] = [5, 60, 6 * 3600];
 
-/// Does one log in at this port: FTP, SSH, telnet, SMTP, POP3, IMAP, NetBIOS, SMB, LDAP, rsync, submission, IMAPS, POP3S, SOCKS,
-/// Docker, MS-SQL, Oracle, MySQL, RDP, SVN, PostgreSQL, VNC, CouchDB, WinRM, Redis, X11, Elasticsearch, memcached, MongoDB, and the
+/// Does one log in at this port: FTP, SSH, telnet, SMTP, POP3, IMAP, `NetBIOS`, SMB, LDAP, rsync, submission, IMAPS, POP3S, SOCKS,
+/// Docker, MS-SQL, Oracle, `MySQL`, RDP, SVN, `PostgreSQL`, VNC, `CouchDB`, `WinRM`, Redis, X11, Elasticsearch, memcached, `MongoDB`, and the
 /// second ports of SSH and telnet?
 const fn is_auth_port(port: u16) -> bool {
     matches!(
