@@ -2,6 +2,8 @@
 # Counts the instructions that a packet costs from the kernel's datagram to detection, by valgrind's callgrind.
 #
 #   instructions.sh [FLOOD...]      scan, many-scans, one-port and spoofed, as helper/benches/watch.rs makes them
+#   instructions.sh 10-fast 1000-fast 100000-fast 1000000-fast
+#                                   the same for so many senders in turn: what a packet costs does not depend on their number
 #
 # Each flood runs twice, once twice as long: the difference is what the packets cost, without the program's start.
 set -eu

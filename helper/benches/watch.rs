@@ -2,6 +2,8 @@
 //!
 //!     watch                         by criterion, in time
 //!     watch --packets N FLOOD       N packets and no more, for a program that counts instructions (scripts/instructions.sh)
+//!
+//! FLOOD is one of those below, or 1000-fast: SYNs of 1000 senders in turn; with -slow they make no flood, and each is watched.
 
 use std::{env, hint::black_box};
 
@@ -16,6 +18,7 @@ use wallwatch_helper::{
     detect::Config,
     event::{Event, Feed, Prefix, Timestamp, bounded},
     neighbourhood::Neighbourhood,
+    packet::Packet,
     watcher::Watcher,
 };
 
@@ -23,6 +26,8 @@ use wallwatch_helper::{
 const NOW: Timestamp = Timestamp(1_795_348_800_000_000);
 /// From one packet to the next, in microseconds: 250,000 a second.
 const GAP: i64 = 4;
+/// The same for senders who make no flood: 20 a second.
+const SLOW_GAP: i64 = 50_000;
 /// Records of a datagram.
 const RECORDS: u32 = 64;
 /// So many different datagrams: more packets than any table remembers, and as many as the sender of `make bench-sources` makes.
@@ -64,7 +69,7 @@ fn message(n: u32, (src, dport): (u32, u16)) -> Vec<u8> {
     let ethernet = [2, 0, 0, 0, 0, 2, 2, 0, 0, 0, 0, 1, 8, 0];
     let attributes: [(u16, &[u8]); 9] = [
         (1, &[8, 0, 1, 0]),
-        (10, b"BENCH-DROP \0"),
+        (10, b"BENCH-DROP\0"),
         (4, &2_u32.to_be_bytes()),
         (8, &[0, 6, 0, 0, 2, 0, 0, 0, 0, 1, 0, 0]),
         (15, &1_u16.to_be_bytes()),
@@ -105,18 +110,28 @@ fn datagrams((_, packet): Flood) -> Vec<Vec<u8>> {
 /// What stands behind the socket.
 struct Helper {
     watcher: Watcher,
-    /// The one that every record is written into.
-    event: Option<Event>,
-    now: Timestamp,
+    /// The one that every record is written into, as the source of the user's own rules has one.
+    event: Event,
+    /// From one packet to the next, in microseconds.
+    gap: i64,
     changes: Vec<Change>,
 }
 
 impl Helper {
-    fn new() -> Self {
+    fn new(gap: i64) -> Self {
         Self {
             watcher: Watcher::new(Config::default(), Neighbourhood::default(), 1),
-            event: None,
-            now: NOW,
+            event: Event {
+                time: NOW,
+                packet: Packet::BLANK,
+                verdict: verdict_of("BENCH-DROP"),
+                feed: Feed::Nflog,
+                trusted: true,
+                interface: bounded("victim0"),
+                prefix: Prefix::new(),
+                group: false,
+            },
+            gap,
             changes: Vec::new(),
         }
     }
@@ -126,31 +141,35 @@ impl Helper {
             let Message::Record(record) = message else {
                 continue;
             };
-            let Ok(packet) = decode::ip_packet(record.payload()) else {
+            let event = &mut self.event;
+            if decode::ip_packet_into(record.payload(), &mut event.packet).is_err() {
                 continue;
-            };
-            self.now = self.now.plus(GAP);
-            let group = record.is_to_group() || packet.is_to_group();
-            let event = match &mut self.event {
-                Some(event) => {
-                    (event.time, event.packet, event.group) = (self.now, packet, group);
-                    event
-                }
-                none => none.insert(Event {
-                    time: self.now,
-                    packet,
-                    verdict: verdict_of(&String::from_utf8_lossy(record.prefix())),
-                    feed: Feed::Nflog,
-                    trusted: true,
-                    interface: bounded("victim0"),
-                    prefix: Prefix::new(),
-                    group,
-                }),
-            };
+            }
+            event.time = event.time.plus(self.gap);
+            event.group = record.is_to_group() || event.packet.is_to_group();
             self.watcher.observe(event, &mut self.changes);
         }
         black_box(&self.changes);
         self.changes.clear();
+    }
+}
+
+/// Sends SYNs of so many senders in turn, each to one port after the other: so many packets.
+fn crowd(senders: u32, gap: i64, packets: usize) {
+    let mut datagrams = datagrams(FLOODS[0]);
+    let mut helper = Helper::new(gap);
+    let mut n = 0_u32;
+    for number in 0..packets / RECORDS as usize {
+        let datagram = &mut datagrams[number % DATAGRAMS as usize];
+        let length = datagram.len() / RECORDS as usize;
+        for record in datagram.chunks_mut(length) {
+            // The packet ends the record: 20 bytes of IP, the source at the 13th, and 20 of TCP, the destination port at the 3rd.
+            let src = (n % senders).wrapping_mul(SCATTER) & 0x3fff_ffff | 0x4000_0000;
+            record[length - 28..length - 24].copy_from_slice(&src.to_be_bytes());
+            record[length - 18..length - 16].copy_from_slice(&low(n / senders).to_be_bytes());
+            n += 1;
+        }
+        helper.take(datagram);
     }
 }
 
@@ -159,10 +178,20 @@ fn main() {
     if let [_, option, packets, name, ..] = words.as_slice()
         && option == "--packets"
     {
+        let packets: usize = packets.parse().expect("a number");
+        if let Some((senders, speed)) = name.split_once('-')
+            && let Ok(senders) = senders.parse()
+        {
+            crowd(
+                senders,
+                if speed == "slow" { SLOW_GAP } else { GAP },
+                packets,
+            );
+            return;
+        }
         let flood = FLOODS.into_iter().find(|(known, _)| known == name);
         let datagrams = datagrams(flood.expect("scan, many-scans, one-port or spoofed"));
-        let packets: usize = packets.parse().expect("a number");
-        let mut helper = Helper::new();
+        let mut helper = Helper::new(GAP);
         for datagram in datagrams.iter().cycle().take(packets / RECORDS as usize) {
             helper.take(datagram);
         }
@@ -173,7 +202,7 @@ fn main() {
     group.throughput(Throughput::Elements(u64::from(RECORDS * DATAGRAMS)));
     for flood in FLOODS {
         let datagrams = datagrams(flood);
-        let mut helper = Helper::new();
+        let mut helper = Helper::new(GAP);
         group.bench_function(flood.0, |bencher| {
             bencher.iter(|| {
                 for datagram in &datagrams {

@@ -42,7 +42,7 @@ mod zone;
 pub use capture::{Capture, CaptureError};
 pub use emulated::emulated_line;
 pub use error::Error;
-pub use ip::ip_packet;
+pub use ip::{ip_packet, ip_packet_into};
 pub use lines::Lines;
 pub use log_line::log_line;
 pub use report::{Arp, Body, Mac, Martian, Report, Stamp};

@@ -63,14 +63,14 @@ impl<'a> Record<'a> {
     pub fn read(attributes: &'a [u8], order: Order) -> Self {
         // The order of this machine has a loop of its own, in which it is not asked for again and again.
         match order {
-            Order::NATIVE => Self::of(Attributes::new(attributes, Order::NATIVE)),
-            other => Self::of(Attributes::new(attributes, other)),
+            Order::NATIVE => Self::of(&Attributes::new(attributes, Order::NATIVE)),
+            other => Self::of(&Attributes::new(attributes, other)),
         }
     }
 
     #[inline]
-    fn of(attributes: Attributes<'a>) -> Self {
-        let Attributes { bytes, order } = attributes;
+    fn of(attributes: &Attributes<'a>) -> Self {
+        let Attributes { bytes, order } = *attributes;
         let mut places = [0; TYPES];
         let mut at = 0_usize;
         while let Some((kind, len)) = attributes.head(at) {
@@ -227,10 +227,6 @@ impl<'a> Record<'a> {
 
 /// A message of the kernel's.
 #[derive(Debug, Clone, PartialEq, Eq)]
-#[expect(
-    clippy::large_enum_variant,
-    reason = "answers are few, and a box for each record would cost more"
-)]
 pub enum Message<'a> {
     /// A packet was logged.
     Record(Record<'a>),

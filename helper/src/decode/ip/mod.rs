@@ -30,18 +30,27 @@ const PAD: u8 = 0;
 /// Headers behind the IP header that are cut short leave [`Transport::Other`]. What stands behind the length that the packet
 /// tells (an Ethernet frame is filled up to 60 bytes) is not of it.
 pub fn ip_packet(bytes: &[u8]) -> Result<Packet, Error> {
-    ip(bytes, transport)
+    let mut packet = Packet::BLANK;
+    ip(bytes, &mut packet, transport)?;
+    Ok(packet)
+}
+
+/// Reads a packet as [`ip_packet`] does, in place of another, which is left as it is where this is none. Where packets come in floods that
+/// saves moving each of them.
+pub fn ip_packet_into(bytes: &[u8], packet: &mut Packet) -> Result<(), Error> {
+    ip(bytes, packet, transport)
 }
 
 /// Reads the IP header; `transport` reads what stands behind it, but not in a later fragment.
 #[inline]
 fn ip<'a>(
     bytes: &'a [u8],
-    transport: impl FnOnce(Protocol, &'a [u8]) -> Transport,
-) -> Result<Packet, Error> {
+    packet: &mut Packet,
+    transport: impl FnOnce(Protocol, &'a [u8], &mut Transport),
+) -> Result<(), Error> {
     match bytes.first().ok_or(Error::Short)? >> 4 {
-        4 => ipv4(bytes, transport),
-        6 => ipv6(bytes, transport),
+        4 => ipv4(bytes, packet, transport),
+        6 => ipv6(bytes, packet, transport),
         _ => Err(Error::NotIp),
     }
 }
@@ -50,8 +59,9 @@ fn ip<'a>(
 #[inline]
 fn ipv4<'a>(
     bytes: &'a [u8],
-    transport: impl FnOnce(Protocol, &'a [u8]) -> Transport,
-) -> Result<Packet, Error> {
+    packet: &mut Packet,
+    transport: impl FnOnce(Protocol, &'a [u8], &mut Transport),
+) -> Result<(), Error> {
     let head: &[u8; 20] = bytes.first_chunk().ok_or(Error::Short)?;
     let [
         first,
@@ -77,25 +87,25 @@ fn ipv4<'a>(
     let offset = (word & 0x1fff) << 3;
     let more = word & 0x2000 != 0;
     let protocol = Protocol(protocol);
-    let ip_options = match header_len {
-        20 => IpOptions::new(),
-        _ => ipv4_options(bytes, header_len),
-    };
-    let behind = bytes.get(header_len..).filter(|_| offset == 0);
-    Ok(Packet {
-        src: Ipv4Addr::from_bits(u32_at(head, 12).ok_or(Error::Short)?).into(),
-        dst: Ipv4Addr::from_bits(u32_at(head, 16).ok_or(Error::Short)?).into(),
-        protocol,
-        len: len.into(),
-        ttl,
-        tos,
-        ip_id: Some(u16::from_be_bytes([id_hi, id_lo]).into()),
-        df: word & 0x4000 != 0,
-        fragment: (offset != 0 || more).then_some(Fragment { offset, more }),
-        has_options: header_len > head.len(),
-        ip_options,
-        transport: behind.map_or(Transport::Other, |rest| transport(protocol, rest)),
-    })
+    packet.src = Ipv4Addr::from_bits(u32_at(head, 12).ok_or(Error::Short)?).into();
+    packet.dst = Ipv4Addr::from_bits(u32_at(head, 16).ok_or(Error::Short)?).into();
+    packet.protocol = protocol;
+    packet.len = len.into();
+    packet.ttl = ttl;
+    packet.tos = tos;
+    packet.ip_id = Some(u16::from_be_bytes([id_hi, id_lo]).into());
+    packet.df = word & 0x4000 != 0;
+    packet.fragment = (offset != 0 || more).then_some(Fragment { offset, more });
+    packet.has_options = header_len > head.len();
+    packet.ip_options.clear();
+    if packet.has_options {
+        packet.ip_options = ipv4_options(bytes, header_len);
+    }
+    match bytes.get(header_len..) {
+        Some(rest) if offset == 0 => transport(protocol, rest, &mut packet.transport),
+        _ => packet.transport = Transport::Other,
+    }
+    Ok(())
 }
 
 /// The options of an IPv4 header; what is cut is left out.
@@ -118,12 +128,13 @@ fn within(bytes: &[u8], len: usize) -> &[u8] {
 #[inline]
 fn ipv6<'a>(
     bytes: &'a [u8],
-    transport: impl FnOnce(Protocol, &'a [u8]) -> Transport,
-) -> Result<Packet, Error> {
+    packet: &mut Packet,
+    transport: impl FnOnce(Protocol, &'a [u8], &mut Transport),
+) -> Result<(), Error> {
     let head: &[u8; IPV6_HEADER] = bytes.first_chunk().ok_or(Error::Short)?;
     let [first, second, _, _, len_hi, len_lo, next, hop_limit, ..] = *head;
     let payload_len = u16::from_be_bytes([len_hi, len_lo]);
-    let mut packet = Packet {
+    *packet = Packet {
         src: Ipv6Addr::from_bits(u128_at(head, 8).ok_or(Error::Short)?).into(),
         dst: Ipv6Addr::from_bits(u128_at(head, 24).ok_or(Error::Short)?).into(),
         protocol: Protocol(next),
@@ -142,10 +153,10 @@ fn ipv6<'a>(
     if payload_len == 0 && next == HOP_BY_HOP {
         packet.len = jumbo_len(rest).unwrap_or(0).saturating_add(40);
     }
-    if let Some(rest) = behind_extensions(&mut packet, rest) {
-        packet.transport = transport(packet.protocol, rest);
+    if let Some(rest) = behind_extensions(packet, rest) {
+        transport(packet.protocol, rest, &mut packet.transport);
     }
-    Ok(packet)
+    Ok(())
 }
 
 /// Follows the extension headers to what they announce; `None` where that is not in this packet.
@@ -202,12 +213,13 @@ fn extension_len(kind: u8, rest: &[u8]) -> Option<usize> {
 
 /// The header behind the IP header.
 #[inline]
-fn transport(protocol: Protocol, bytes: &[u8]) -> Transport {
-    // What comes in floods is read where it is asked for, without a call and a copy.
+fn transport(protocol: Protocol, bytes: &[u8], place: &mut Transport) {
+    // What comes in floods is written where it is to stand.
     if protocol == Protocol::TCP {
-        return tcp(bytes).map_or(Transport::Other, Transport::Tcp);
+        tcp(bytes, place);
+    } else {
+        *place = other_transport(protocol, bytes);
     }
-    other_transport(protocol, bytes)
 }
 
 /// A header that is not TCP's.
@@ -232,10 +244,13 @@ fn ports(bytes: &[u8]) -> Option<(u16, u16)> {
 
 /// A TCP header (RFC 9293 section 3.1); options that are cut are left out.
 #[inline]
-fn tcp(bytes: &[u8]) -> Option<Tcp> {
-    let head: &[u8; TCP_HEADER] = bytes.first_chunk()?;
+fn tcp(bytes: &[u8], place: &mut Transport) {
+    let Some(head) = bytes.first_chunk::<TCP_HEADER>() else {
+        *place = Transport::Other;
+        return;
+    };
     let header_len = usize::from(head[12] >> 4) << 2;
-    Some(Tcp {
+    let header = Tcp {
         sport: u16::from_be_bytes([head[0], head[1]]),
         dport: u16::from_be_bytes([head[2], head[3]]),
         seq: u32_at(head, 4),
@@ -243,11 +258,17 @@ fn tcp(bytes: &[u8]) -> Option<Tcp> {
         flags: TcpFlags(head[13]),
         window: u16::from_be_bytes([head[14], head[15]]),
         urgp: u16::from_be_bytes([head[18], head[19]]),
-        options: match header_len {
-            TCP_HEADER => Some(TcpOptions::new()),
-            _ => bytes.get(TCP_HEADER..header_len).map(tcp_options),
-        },
-    })
+        options: None,
+    };
+    *place = Transport::Tcp(header);
+    if let Transport::Tcp(header) = place
+        && let Some(options) = bytes.get(TCP_HEADER..header_len)
+    {
+        header.options = Some(TcpOptions::new());
+        if !options.is_empty() {
+            header.options = Some(tcp_options(options));
+        }
+    }
 }
 
 /// The options of a TCP header: never more than fit.
@@ -306,11 +327,8 @@ fn detail(protocol: Protocol, kind: u8, code: u8, bytes: &[u8]) -> Option<IcmpDe
 /// The packet that an error quotes, as much as is there. An error within it is not opened.
 fn quoted(bytes: &[u8]) -> Option<Quoted> {
     let mut behind: &[u8] = &[];
-    let packet = ip(bytes, |_, rest| {
-        behind = rest;
-        Transport::Other
-    })
-    .ok()?;
+    let mut packet = Packet::BLANK;
+    ip(bytes, &mut packet, |_, rest, _| behind = rest).ok()?;
     let protocol = packet.protocol;
     let has_ports = matches!(
         protocol,

@@ -16,7 +16,7 @@ use crate::{
         verdict_of,
     },
     event::{Event, Feed, Interface, Prefix, Timestamp, Verdict, bounded},
-    packet::{IpOptions, Packet, Protocol, Transport},
+    packet::Packet,
     source::{Sink, Source, Trouble, health::Health},
 };
 
@@ -67,23 +67,9 @@ impl Foreign {
 
 /// An event that is written over before anybody sees it.
 fn blank() -> Event {
-    let nobody = std::net::IpAddr::V4(std::net::Ipv4Addr::UNSPECIFIED);
     Event {
         time: Timestamp::default(),
-        packet: Packet {
-            src: nobody,
-            dst: nobody,
-            protocol: Protocol(0),
-            len: 0,
-            ttl: 0,
-            tos: 0,
-            ip_id: None,
-            df: false,
-            fragment: None,
-            has_options: false,
-            ip_options: IpOptions::new(),
-            transport: Transport::Other,
-        },
+        packet: Packet::BLANK,
         verdict: Verdict::Unknown,
         feed: Feed::Nflog,
         trusted: true,
@@ -125,10 +111,9 @@ impl Source for Foreign {
                 if !has_come(record) {
                     return;
                 }
-                let Ok(packet) = decode::ip_packet(record.payload()) else {
+                if decode::ip_packet_into(record.payload(), &mut event.packet).is_err() {
                     return;
-                };
-                event.packet = packet;
+                }
                 event.time = time;
                 event.group = record.is_to_group() || event.packet.is_to_group();
                 event.interface = record
