@@ -223,6 +223,7 @@ pub struct Rules {
 
 impl Rules {
     /// The first rule that trusts a packet or flow of this kind, or a harmless one.
+    #[inline]
     #[must_use]
     pub fn trusting(&self, trace: &Trace, kind: Option<Kind>) -> Option<&Rule> {
         self.trust.iter().find(|rule| rule.holds_for(trace, kind))

@@ -178,6 +178,7 @@ impl Watcher {
     }
 
     /// Does a rule trust this, which would belong to an attack of such a kind if it were not harmless? Then it is counted.
+    #[inline]
     fn trusts(&mut self, trace: &Trace, kind: Option<Kind>) -> bool {
         let Some(rule) = self.rules.trusting(trace, kind) else {
             return false;

@@ -338,7 +338,11 @@ pub(crate) const fn is_neighbour_port(port: u16) -> bool {
 }
 
 /// The probe weighed once more by who sent it and what became of it.
-#[inline]
+#[expect(
+    clippy::inline_always,
+    reason = "each packet of a scan comes here, by one way"
+)]
+#[inline(always)]
 pub(super) fn weighed(mut probe: Probe, dport: Option<u16>, near: bool, verdict: Verdict) -> Probe {
     if probe.nature == Nature::ReplyLike {
         return Probe {

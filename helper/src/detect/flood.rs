@@ -4,6 +4,8 @@
 //! it runs over, the latest packets tell whether they go to few ports or come from many senders; a scan does neither. While a
 //! flood lasts, what belongs to it takes no place in the tables of single senders, so that it cannot push a patient scanner out.
 
+use std::net::IpAddr;
+
 use wallwatch_dbus::{Kind, Verdict};
 
 use super::{
@@ -59,15 +61,12 @@ pub(super) enum Stream {
 impl Stream {
     const COUNT: usize = 8;
 
-    /// The share of one packet, as the microseconds in which it leaves the bucket, and how many packets run the bucket over.
-    const fn limit(self) -> (i64, i64) {
-        const fn a_second(packets: i64) -> i64 {
-            Timestamp::SECOND / packets
-        }
+    /// How fast the bucket empties and how much it holds.
+    const fn limit(self) -> Limit {
         match self {
-            Self::Syn | Self::Udp | Self::Icmp | Self::Answer | Self::All => (a_second(50), 200),
-            Self::Group | Self::Upkeep => (a_second(200), 800),
-            Self::Stray => (a_second(500), 2000),
+            Self::Syn | Self::Udp | Self::Icmp | Self::Answer | Self::All => Limit::of(50, 200),
+            Self::Group | Self::Upkeep => Limit::of(200, 800),
+            Self::Stray => Limit::of(500, 2000),
         }
     }
 
@@ -105,6 +104,24 @@ impl Stream {
     }
 }
 
+/// What a bucket can do, in microseconds.
+#[derive(Debug, Clone, Copy)]
+struct Limit {
+    /// In which one packet leaves it.
+    share: i64,
+    /// In which a full one empties.
+    full: i64,
+}
+
+impl Limit {
+    /// By so many packets a second it empties, and so many run it over.
+    const fn of(a_second: i64, packets: i64) -> Self {
+        let share = Timestamp::SECOND / a_second;
+        let full = share * packets;
+        Self { share, full }
+    }
+}
+
 /// A router advertisement, which has a detector of its own.
 fn is_router(packet: &Packet) -> bool {
     matches!(&packet.transport, Transport::Icmp(icmp) if packet.protocol == Protocol::ICMPV6 && icmp.kind == 134)
@@ -122,9 +139,16 @@ struct Seen {
 
 impl Seen {
     fn of(trace: &Trace, seed: u64) -> Self {
-        let (high, low) = address_halves(trace.src);
-        #[expect(clippy::cast_possible_truncation, reason = "a mark is short")]
-        let src = folded(high ^ seed, low) as u32;
+        let src = match trace.src {
+            IpAddr::V4(src) => src.to_bits(),
+            IpAddr::V6(_) => {
+                let (high, low) = address_halves(trace.src);
+                #[expect(clippy::cast_possible_truncation, reason = "a mark is short")]
+                {
+                    folded(high ^ seed, low) as u32
+                }
+            }
+        };
         Self {
             src,
             sport: trace.sport.unwrap_or(0),
@@ -186,8 +210,9 @@ impl Meter {
     }
 
     /// Takes one more packet in; tells whether the bucket runs over.
-    fn fill(&mut self, now: i64, stream: Stream, bound: i64) -> bool {
-        let (share, _) = stream.limit();
+    #[inline]
+    fn fill(&mut self, now: i64, limit: Limit) -> bool {
+        let Limit { share, full } = limit;
         if now < self.last {
             // The clock went back, and the bucket with it.
             let back = self.last.saturating_sub(now);
@@ -200,7 +225,6 @@ impl Meter {
             (self.active, self.look) = (None, LOOK);
         }
         self.packets += 1;
-        let full = share * bound;
         // No deeper than twice the bound, so that a flood is over soon after its last packet.
         self.empty_at = (self.empty_at.saturating_add(share)).min(now.saturating_add(2 * full));
         let depth = self.empty_at.saturating_sub(now);
@@ -211,6 +235,20 @@ impl Meter {
         depth >= full && now > self.began
     }
 
+    /// The flood that such a packet belongs to.
+    #[inline]
+    fn flood(&self, seen: &Seen) -> Option<Flood> {
+        let shape = self.active?;
+        shape.holds(seen, &self.latest).then(|| Flood {
+            kind: shape.kind,
+            since: Timestamp(self.began),
+            packets: self.packets,
+            many: shape.many,
+            few_ports: shape.ports[0].is_some(),
+        })
+    }
+
+    #[inline]
     fn note(&mut self, seen: Seen) {
         let at = usize::try_from(self.packets).unwrap_or(0) % LATEST;
         self.latest[at] = seen;
@@ -219,18 +257,18 @@ impl Meter {
     /// Looks at the latest packets: are they a flood, and of what shape?
     fn judge(&self, stream: Stream, verdict: Verdict) -> Option<Shape> {
         let count = distinct(self.latest.iter().map(|seen| seen.src));
-        let starts = distinct(
-            self.latest
-                .iter()
-                .map(|seen| seen.src.rotate_left(16) ^ u32::from(seen.sport)),
-        );
+        let starts = || {
+            let starts = self.latest.iter();
+            distinct(starts.map(|seen| seen.src.rotate_left(16) ^ u32::from(seen.sport)))
+        };
         let ports = few(self.latest.iter().map(|seen| seen.dport));
         let many = count >= MANY_SOURCES;
         let is_flood = match stream {
             Stream::Syn => many || ports.is_some(),
             // One sender's conversation with one port is none, where it may have passed.
             Stream::Udp => {
-                many || (ports.is_some() && (starts >= MANY_SOURCES || verdict == Verdict::Dropped))
+                many || (ports.is_some()
+                    && (verdict == Verdict::Dropped || starts() >= MANY_SOURCES))
             }
             Stream::Icmp | Stream::Group | Stream::Upkeep => true,
             Stream::Answer => many,
@@ -342,28 +380,31 @@ impl Floods {
     pub fn observe(&mut self, packet: &Packet, trace: &Trace, class: &Class) -> Option<Flood> {
         let stream = Stream::of(packet, class)?;
         let seen = Seen::of(trace, self.seed);
-        let found = self.take(stream, seen, trace);
-        // What every stream for itself has too little of.
-        let all = (!matches!(
-            stream,
-            Stream::Stray | Stream::All | Stream::Group | Stream::Upkeep
-        ))
-        .then(|| self.take(Stream::All, seen, trace))
-        .flatten();
+        let (over, found) = self.take(stream, seen, trace);
+        // What every stream for itself has too little of: one that has enough is looked at by itself.
+        let counts = !over
+            && !matches!(
+                stream,
+                Stream::Stray | Stream::All | Stream::Group | Stream::Upkeep
+            );
+        if !counts {
+            return found;
+        }
+        let (_, all) = self.take(Stream::All, seen, trace);
         found.or(all)
     }
 
-    fn take(&mut self, stream: Stream, seen: Seen, trace: &Trace) -> Option<Flood> {
+    /// Takes a packet into one stream; tells whether its bucket runs over, and the flood.
+    #[inline]
+    fn take(&mut self, stream: Stream, seen: Seen, trace: &Trace) -> (bool, Option<Flood>) {
         let now = trace.time.0;
         let meter = self.meters[stream as usize].get_or_insert_with(|| Box::new(Meter::new(now)));
-        let (_, limit) = stream.limit();
+        let mut limit = stream.limit();
         // What passes was meant to come, for the most part; much more of it is needed.
-        let bound = if trace.verdict == Verdict::Passed {
-            2 * limit
-        } else {
-            limit
-        };
-        let over = meter.fill(now, stream, bound);
+        if trace.verdict == Verdict::Passed {
+            limit.full *= 2;
+        }
+        let over = meter.fill(now, limit);
         meter.note(seen);
         if over && meter.packets.is_multiple_of(meter.look) {
             meter.active = meter.judge(stream, trace.verdict).or(meter.active);
@@ -372,13 +413,6 @@ impl Floods {
                 None => (2 * meter.look).min(LOOK_AGAIN),
             };
         }
-        let shape = meter.active?;
-        shape.holds(&seen, &meter.latest).then(|| Flood {
-            kind: shape.kind,
-            since: Timestamp(meter.began),
-            packets: meter.packets,
-            many: shape.many,
-            few_ports: shape.ports[0].is_some(),
-        })
+        (over, meter.flood(&seen))
     }
 }

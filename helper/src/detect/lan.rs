@@ -88,7 +88,16 @@ impl Lan {
     }
 
     /// Looks at one event; `None` where it is no attack on the network.
+    #[inline]
     pub fn observe(&mut self, event: &Event, neighbourhood: &Neighbourhood) -> Option<Intrusion> {
+        // What comes in floods and scans is none of these, and goes by without a call.
+        if matches!(event.packet.transport, Transport::Tcp(_)) {
+            return None;
+        }
+        self.observe_rest(event, neighbourhood)
+    }
+
+    fn observe_rest(&mut self, event: &Event, neighbourhood: &Neighbourhood) -> Option<Intrusion> {
         let packet = &event.packet;
         match &packet.transport {
             Transport::Icmp(icmp)

@@ -30,6 +30,7 @@ impl Origin {
     }
 
     /// A number for tables, which nobody can foresee without the seed. Never 0.
+    #[inline]
     pub(super) fn tag(self, family: Family, seed: u64) -> u64 {
         let (high, low) = address_halves(self.0);
         folded(folded(high ^ seed, low), family as u64).max(1)
@@ -52,6 +53,7 @@ const GOLDEN: u64 = 0x9e37_79b9_7f4a_7c15;
 const ROOT: u64 = 0x6a09_e667_f3bc_c909;
 
 /// An address as two numbers.
+#[inline]
 pub(crate) fn address_halves(address: IpAddr) -> (u64, u64) {
     match address {
         IpAddr::V4(v4) => (4, u64::from(v4.to_bits())),
@@ -64,6 +66,7 @@ pub(crate) fn address_halves(address: IpAddr) -> (u64, u64) {
 }
 
 /// Both halves of the product, one over the other: every bit of either factor reaches every bit of the result.
+#[inline]
 pub(crate) fn folded(a: u64, b: u64) -> u64 {
     let product = u128::from(a ^ GOLDEN) * u128::from(b ^ ROOT);
     #[expect(clippy::cast_possible_truncation, reason = "the two halves")]

@@ -28,7 +28,11 @@ const ACK: u8 = TcpFlags::ACK.0;
 const URG: u8 = TcpFlags::URG.0;
 
 /// Says what the segment is for.
-#[inline]
+#[expect(
+    clippy::inline_always,
+    reason = "each packet of a scan comes here, by one way"
+)]
+#[inline(always)]
 pub(super) fn judge(
     packet: &Packet,
     tcp: &Tcp,

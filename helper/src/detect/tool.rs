@@ -40,6 +40,11 @@ impl fmt::Display for Tool {
 }
 
 /// The tool whose traits a packet bears.
+#[expect(
+    clippy::inline_always,
+    reason = "each packet of a scan comes here, by one way"
+)]
+#[inline(always)]
 pub(super) fn tool_of(packet: &Packet) -> Option<Tool> {
     let tcp = packet.tcp()?;
     match tcp.window {
