@@ -105,7 +105,7 @@ fn who_is_trusted_raises_no_alert_and_who_is_muted_raises_one_without_a_popup() 
     let dir = TempDir::new();
     let config = dir.write(
         "config.toml",
-        &format!(
+        format!(
             "[[rule]]\ntype = \"mute\"\nsource = \"{}\"\n\n[[rule]]\ntype = \"trust\"\nsource = \"{}\"\ncomment = \"our own \
              scanner\"\n",
             attacker_v4(1),

@@ -259,7 +259,7 @@ fn other_settings_are_tried_and_held_against_the_defaults() {
 fn rules_trust_and_mute_what_an_old_log_tells_of() {
     let dir = TempDir::new();
     let with = |rule: &str, form: &[&str]| {
-        let file = dir.write("rules.toml", &format!("[[rule]]\n{rule}\n"));
+        let file = dir.write("rules.toml", format!("[[rule]]\n{rule}\n"));
         let (file, case) = (file.to_str().unwrap().to_owned(), case("nmap_sX"));
         let mut words = form.to_vec();
         words.extend(["--config", &file, case.to_str().unwrap()]);

@@ -47,7 +47,7 @@ pub(crate) struct Told {
 
 impl Told {
     /// An attack of this kind, from this source, of which every packet was dropped.
-    pub(crate) fn of(kind: Kind, source: impl ToString) -> Self {
+    pub(crate) fn of(kind: Kind, source: impl std::fmt::Display) -> Self {
         Self {
             kind,
             source: source.to_string(),
