@@ -181,6 +181,8 @@ struct Shape {
     ports: [Option<u16>; FEW_PORTS],
     /// Does it come from many senders?
     many: bool,
+    /// Does hardly anybody send twice?
+    all: bool,
 }
 
 impl Shape {
@@ -209,9 +211,9 @@ impl Meter {
         }
     }
 
-    /// Takes one more packet in; tells whether the bucket runs over.
+    /// Takes one more packet in; tells how deep the bucket is then, in microseconds of emptying.
     #[inline]
-    fn fill(&mut self, now: i64, limit: Limit) -> bool {
+    fn fill(&mut self, now: i64, limit: Limit) -> i64 {
         let Limit { share, full } = limit;
         if now < self.last {
             // The clock went back, and the bucket with it.
@@ -225,14 +227,13 @@ impl Meter {
             (self.active, self.look) = (None, LOOK);
         }
         self.packets += 1;
-        // No deeper than twice the bound, so that a flood is over soon after its last packet.
-        self.empty_at = (self.empty_at.saturating_add(share)).min(now.saturating_add(2 * full));
+        // No deeper than thrice the bound, so that a flood is over soon after its last packet.
+        self.empty_at = (self.empty_at.saturating_add(share)).min(now.saturating_add(3 * full));
         let depth = self.empty_at.saturating_sub(now);
         if depth < full / 4 {
             (self.active, self.look) = (None, LOOK);
         }
-        // Where time has stood still all along, nobody knows how fast they came.
-        depth >= full && now > self.began
+        depth
     }
 
     /// The flood that such a packet belongs to.
@@ -279,6 +280,7 @@ impl Meter {
             kind: self.kind(stream),
             ports: ports.unwrap_or_default(),
             many,
+            all: count >= ALL_SOURCES,
         })
     }
 
@@ -399,15 +401,17 @@ impl Floods {
     fn take(&mut self, stream: Stream, seen: Seen, trace: &Trace) -> (bool, Option<Flood>) {
         let now = trace.time.0;
         let meter = self.meters[stream as usize].get_or_insert_with(|| Box::new(Meter::new(now)));
-        let mut limit = stream.limit();
-        // What passes was meant to come, for the most part; much more of it is needed.
-        if trace.verdict == Verdict::Passed {
-            limit.full *= 2;
-        }
-        let over = meter.fill(now, limit);
+        let limit = stream.limit();
+        let depth = meter.fill(now, limit);
+        // Where time has stood still all along, nobody knows how fast they came.
+        let over = depth >= limit.full && now > meter.began;
         meter.note(seen);
         if over && meter.packets.is_multiple_of(meter.look) {
-            meter.active = meter.judge(stream, trace.verdict).or(meter.active);
+            // What passes was meant to come, for the most part; much more of it is needed, or senders without end.
+            let is_enough = trace.verdict != Verdict::Passed || depth >= 2 * limit.full;
+            let found = meter.judge(stream, trace.verdict);
+            let found = found.filter(|shape| is_enough || shape.all);
+            meter.active = found.or(meter.active);
             meter.look = match meter.active {
                 Some(_) => LOOK_AGAIN,
                 None => (2 * meter.look).min(LOOK_AGAIN),

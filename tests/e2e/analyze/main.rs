@@ -120,9 +120,14 @@ fn piped(args: &[&str], input: &[u8]) -> Said {
 
 /// A line of the kernel's, as syslog writes it.
 fn line(when: &str, src: &str, dport: u16) -> String {
+    // Those who send the same from the same port at the same time are one scanner with his decoys.
+    let sport = src
+        .bytes()
+        .fold(0, |hash: u32, byte| (hash * 31 + u32::from(byte)) % 10_000)
+        + 50_000;
     format!(
         "{when} host kernel: [   12.345678] DROP IN=eth0 OUT= MAC=02:00:00:00:00:01:02:00:00:00:00:02:08:00 SRC={src} DST=192.0.2.2 LEN=40 \
-         TOS=0x00 PREC=0x00 TTL=52 ID=1 PROTO=TCP SPT=50000 DPT={dport} WINDOW=1024 RES=0x00 URGP=0 \n"
+         TOS=0x00 PREC=0x00 TTL=52 ID=1 PROTO=TCP SPT={sport} DPT={dport} WINDOW=1024 RES=0x00 URGP=0 \n"
     )
 }
 
