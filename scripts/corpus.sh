@@ -37,12 +37,18 @@ if [ -z "${CORPUS_INSIDE-}" ]; then
     old=$(<$sysctl)
     scratch=$(mktemp -d)
     chmod 711 "$scratch"
-    trap 'echo "$old" >$sysctl; rm -rf "$scratch"' EXIT
+    inside=
+    # KILL: unshare waits for its child whatever else it is told, and takes it along.
+    trap '[ -z "$inside" ] || kill -KILL "$inside" 2>/dev/null; echo "$old" >$sysctl; rm -rf "$scratch"' EXIT
     trap 'exit 130' INT TERM
     # Where the namespace of processes goes, all in it goes; where the mounts go, the names of network namespaces go.
     CORPUS_INSIDE=$scratch unshare --mount --pid --net --fork --kill-child --mount-proc -- \
-        "$0" --seed "$seed" --into "$(readlink -f "$into")" "${cases[@]}"
-    exit
+        "$0" --seed "$seed" --into "$(readlink -f "$into")" "${cases[@]}" &
+    inside=$!
+    code=0
+    wait "$inside" || code=$?
+    inside=
+    exit $code
 fi
 
 echo "corpus.sh: seed $seed"

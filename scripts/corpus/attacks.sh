@@ -200,9 +200,9 @@ case_brute_slow() {
     local n
     sshd
     attack brute_force_slow "ssh $(version openssh-client), sshpass" "$ATTACKER"
-    KEEP=330 SNAP=80 STRETCH=$(pick 12 20)
+    KEEP=420 SNAP=72 STRETCH=$(pick 12 20)
     record
-    for n in $(seq 15); do
+    for n in $(seq 22); do
         from attacker sshpass -p "secret$n" ssh "${SSH[@]}" -o NumberOfPasswordPrompts=1 "root@$VICTIM" true &
         pause 400 900
     done
