@@ -39,7 +39,7 @@ const WATCHED: u32 = if cfg!(debug_assertions) {
 const SPOOFED: usize = 8 << 20;
 /// Nothing whatever makes detection hold more, in bytes: 512 incidents, open or remembered, of two sets of all ports each (8 KiB), and
 /// the tables of a million senders.
-const ANYTHING: usize = 20 << 20;
+const ANYTHING: usize = 12 << 20;
 /// Knuth's factor, 2^32 over the golden ratio: numbers without a visible order, each once.
 const SCATTER: u32 = 2_654_435_761;
 
