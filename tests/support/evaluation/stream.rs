@@ -8,14 +8,14 @@ use std::{
 
 use wallwatch_dbus::Alert;
 use wallwatch_helper::{
-    decode::{Capture, Lines, Stamp, dress::Reference},
+    decode::{Capture, Lines, Report, Stamp, dress::Reference},
     detect,
     event::Timestamp,
     neighbourhood::Neighbourhood,
     replay::{Counts, Replay, Unit},
 };
 
-use super::case::Case;
+use super::case::{Case, Label};
 
 /// A way in which a firewall tells of packets.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -198,7 +198,7 @@ pub fn replayed_log(text: &str) -> (Vec<Alert>, Counts) {
     replayed_lines(reference, text.lines())
 }
 
-/// The alerts that a stream of a case raises; `None` where the case has no such stream.
+/// The alerts that a stream of a case raises; `None` where the case has no such stream, or nothing of the attack in it.
 ///
 /// # Errors
 /// Where a file cannot be read.
@@ -217,8 +217,12 @@ pub fn replayed(case: &Case, stream: Stream) -> Result<Option<Vec<Alert>>, Box<d
     let file = File::open(&path).map_err(|error| failed(&error))?;
     let mut capture = Capture::new(BufReader::new(file)).map_err(|error| failed(&error))?;
     let mut replay = replay(&reference);
+    // A capture that was cut may end before the attacker comes.
+    let mut is_in = case.truth.label != Label::Attack || case.truth.covered;
     while let Some(frame) = capture.next().map_err(|error| failed(&error))? {
+        let packet = frame.as_ref().ok().and_then(Report::packet);
+        is_in |= packet.is_some_and(|packet| case.truth.sources.contains(&packet.src));
         replay.feed_unit(Unit::Frame, &frame);
     }
-    Ok(Some(replay.finish().collect()))
+    Ok(is_in.then(|| replay.finish().collect()))
 }
