@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, fmt::Write as _, net::IpAddr};
 
 use wallwatch_dbus::Alert;
-use wallwatch_helper::event::Timestamp;
+use wallwatch_helper::{event::Timestamp, packet::TcpFlags};
 
 use crate::{
     attacks,
@@ -11,6 +11,7 @@ use crate::{
     evaluation::score::pops_up,
     form::{Form, alerts},
     noise,
+    packets::Nmap,
     scene::{Scene, Sent},
 };
 
@@ -113,6 +114,42 @@ fn the_order_of_independent_sources_changes_no_alert() {
                 differs.join("\n")
             );
         }
+    }
+}
+
+#[test]
+fn a_scanner_inside_a_flood_of_forged_senders_is_found() {
+    let seed = seed();
+    let name = "a_scanner_inside_a_flood_of_forged_senders_is_found";
+    for round in 0..3 {
+        let mut scene = scene(seed, name, round);
+        let flood = attacks::named("syn_flood_by_forged_sources");
+        let mut forged = Vec::new();
+        let start = scene.now;
+        for _ in 0..3 {
+            (flood.make)(&mut scene);
+            forged.append(&mut scene.sent);
+        }
+        let lasted = scene.now.since(start);
+        // Eight probes, the first before the flood and the last behind it.
+        let scanner = scene.place.stranger(&mut scene.dice);
+        let nmap = Nmap::any(&mut scene.dice);
+        scene.now = start.plus(-Timestamp::SECOND);
+        for port in scene.ports(8) {
+            let dst = scene.place.own[0];
+            let probe = nmap.probe(&mut scene.dice, &scanner, dst, port, TcpFlags::SYN);
+            scene.comes(&scanner, probe);
+            scene.now = scene.now.plus(lasted / 6);
+        }
+        let mut sent = std::mem::take(&mut scene.sent);
+        sent.append(&mut forged);
+        let alerts = alerts(&scene.place, &in_order(sent), Form::Records);
+        let kinds: Vec<&str> = alerts.iter().map(|alert| alert.kind.as_str()).collect();
+        let scanned = alerts.iter().any(|alert| {
+            alert.kind == "tcp-syn-scan" && alert.sources == [scanner.address.to_string()]
+        });
+        let is_right = scanned && kinds.contains(&"syn-flood") && kinds.len() == 2;
+        assert!(is_right, "{}\nround {round}: {kinds:?}", again(seed, name));
     }
 }
 
