@@ -81,7 +81,7 @@ pub(super) fn judge_ports(
     if DHCP.contains(&(sport, dport)) || (on_link && DHCP.contains(&(dport, sport))) || of_dhcpv6 {
         return Err(Harmless::Upkeep);
     }
-    let service = SERVICES.contains(&sport);
+    let service = SERVICES.contains(&sport) || is_amplifier(sport);
     // Where somebody has set so, our own questions start from such a port too.
     let asked_from_afar = !on_link
         && (ON_LINK.contains(&dport) || OPEN_SERVICES.contains(&dport))
