@@ -364,7 +364,10 @@ impl Incident {
         if !self.protocols.is_full() && !self.protocols.contains(&trace.protocol) {
             self.protocols.push(trace.protocol);
         }
-        self.fates = self.fates.and(Fates::of(trace.verdict));
+        // What became of a piece nobody tells; of the whole packet it is told.
+        if !(trace.fragmented && trace.verdict == Verdict::Unknown) {
+            self.fates = self.fates.and(Fates::of(trace.verdict));
+        }
         self.trusted &= trace.trusted;
         self.tool = self.tool.or(probe.tool);
         self.bear("accepted", trace.verdict == Verdict::Passed);
