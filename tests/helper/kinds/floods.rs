@@ -23,19 +23,19 @@ fn each_flood_is_raised_once_by_its_name() {
     flood(&source, "-S -p 9000");
     attacks.push(Told {
         severity: 4,
-        ..Told::of(Kind::SynFlood, source)
+        ..Told::of(Kind::SynFlood, &source)
     });
     let source = attacker_v4(2).to_string();
     flood(&source, "--udp -p 9999");
     attacks.push(Told {
         severity: 4,
-        ..Told::of(Kind::UdpFlood, source)
+        ..Told::of(Kind::UdpFlood, &source)
     });
     let source = attacker_v4(3).to_string();
     flood(&source, "--icmp");
     attacks.push(Told {
         severity: 4,
-        ..Told::of(Kind::IcmpFlood, source)
+        ..Told::of(Kind::IcmpFlood, &source)
     });
     let options = "--udp --sport 53 --ports random --sources 200 --rate 2000 --count 2000";
     let options: Vec<&str> = options.split(' ').collect();
@@ -99,7 +99,7 @@ fn what_no_honest_sender_makes_is_raised_once_by_its_name() {
     attacks.push(Told {
         tags: &["spoofable"],
         verdict: None,
-        ..Told::of(Kind::Smurf, source)
+        ..Told::of(Kind::Smurf, &source)
     });
     for nobody in ["240.1.2.3", "0.1.2.3"] {
         send(&format!("-S -a {nobody} -p 445 -c 5 {VICTIM_V4}"));

@@ -59,7 +59,7 @@ fn guessed_passwords_are_a_brute_force_and_who_gets_in_after_a_scan_is_the_worst
     attacks.push(Told {
         tool: Some("mirai"),
         severity: 3,
-        ..Told::of(Kind::Worm, flooder_v4(0))
+        ..Told::of(Kind::Worm, &flooder_v4(0))
     });
 
     let scanner = attacker_v4(1);
@@ -71,7 +71,7 @@ fn guessed_passwords_are_a_brute_force_and_who_gets_in_after_a_scan_is_the_worst
         tags: &["connected"],
         severity: 5,
         verdict: None,
-        ..Told::of(Kind::TcpSynScan, scanner)
+        ..Told::of(Kind::TcpSynScan, &scanner)
     };
     range.is_raised(&scan);
     let said = range
@@ -92,7 +92,7 @@ fn guessed_passwords_are_a_brute_force_and_who_gets_in_after_a_scan_is_the_worst
         severity: 3,
         tags: &["accepted"],
         verdict: Some(Verdict::Passed),
-        ..Told::of(Kind::BruteForce, guesser)
+        ..Told::of(Kind::BruteForce, &guesser)
     });
     range.all_are_told(&attacks);
 }

@@ -80,6 +80,7 @@ fn a_second_router_and_a_second_dhcp_server_are_raised_and_the_first_are_not() {
     range.is_raised(&router);
     let server = Told {
         kind: Kind::RogueDhcp,
+        first: Some(Kind::RogueDhcp),
         ..router.clone()
     };
     // The one who answers first is asked; either way both offer.

@@ -35,6 +35,8 @@ pub(crate) struct Range {
 #[derive(Debug, Clone)]
 pub(crate) struct Told {
     pub(crate) kind: Kind,
+    /// What it is raised as; `None` where its first packets may not tell.
+    pub(crate) first: Option<Kind>,
     /// Its one source; empty where it has none in particular.
     pub(crate) source: String,
     /// `None` where it is not in each packet that the alert is made of.
@@ -47,9 +49,10 @@ pub(crate) struct Told {
 
 impl Told {
     /// An attack of this kind, from this source, of which every packet was dropped.
-    pub(crate) fn of(kind: Kind, source: impl std::fmt::Display) -> Self {
+    pub(crate) fn of(kind: Kind, source: &impl ToString) -> Self {
         Self {
             kind,
+            first: Some(kind),
             source: source.to_string(),
             tool: None,
             tags: &[],
@@ -60,7 +63,7 @@ impl Told {
 
     /// An attack of this kind of which it does not matter whom its packets name.
     pub(crate) fn of_anybody(kind: Kind) -> Self {
-        Self::of(kind, "")
+        Self::of(kind, &"")
     }
 
     fn is_of(&self, alert: &Alert) -> bool {
@@ -108,10 +111,8 @@ impl Range {
     #[track_caller]
     pub(crate) fn is_raised(&self, told: &Told) {
         let found = holds_within(LIMIT, || {
-            self.raised
-                .alerts()
-                .iter()
-                .any(|(alert, _)| told.is_of(alert))
+            let alerts = self.bus.alerts();
+            alerts.iter().any(|alert| told.is_of(alert))
         });
         assert!(found, "not raised: {told:?}; {:#?}", self.bus.alerts());
     }
@@ -126,17 +127,15 @@ impl Range {
         let (raised, last) = (self.raised.alerts(), self.bus.alerts());
         let mut wrong = Vec::new();
         for told in attacks {
-            let raised: Vec<&Alert> = raised
-                .iter()
-                .map(|(alert, _)| alert)
-                .filter(|alert| told.is_of(alert))
-                .collect();
             let last: Vec<&Alert> = last.iter().filter(|alert| told.is_of(alert)).collect();
+            let is_one = |alert: &&Alert| last.iter().any(|last| last.id == alert.id);
+            let raised = raised.iter().map(|(alert, _)| alert);
+            let raised: Vec<&Alert> = raised.filter(is_one).collect();
             if raised.len() != 1 || last.len() != 1 {
                 wrong.push(format!("one alert for {told:?}: {last:#?}"));
                 continue;
             }
-            let alert = last[0];
+            let (first, alert) = (raised[0], last[0]);
             let verdict = told
                 .verdict
                 .is_none_or(|verdict| verdict == alert.verdict());
@@ -144,7 +143,10 @@ impl Range {
                 .tags
                 .iter()
                 .all(|tag| alert.tags.iter().any(|has| has == tag));
-            if alert.kind() != Some(told.kind)
+            if told.first.is_some_and(|kind| first.kind() != Some(kind))
+                || first.severity < 2
+                || !first.popup
+                || alert.kind() != Some(told.kind)
                 || alert.severity < told.severity
                 || told.tool.is_some_and(|tool| tool != alert.tool)
                 || !verdict
@@ -152,7 +154,7 @@ impl Range {
                 || !alert.popup
                 || alert.feed != "nflog"
             {
-                wrong.push(format!("{told:?}: {alert:#?}"));
+                wrong.push(format!("{told:?}: {} first, then {alert:#?}", first.kind));
             }
         }
         for alert in &last {

@@ -50,7 +50,7 @@ fn each_kind_of_scan_is_raised_once_by_its_name() {
         .start();
     attacks.push(Told {
         tool: Some("nmap"),
-        ..Told::of(Kind::TcpSynScan, slow)
+        ..Told::of(Kind::TcpSynScan, &slow)
     });
 
     for ((options, kind, tool), n) in NMAP.into_iter().zip(1..) {
@@ -61,24 +61,27 @@ fn each_kind_of_scan_is_raised_once_by_its_name() {
         ));
         attacks.push(Told {
             tool,
-            ..Told::of(kind, source)
+            ..Told::of(kind, &source)
         });
     }
 
-    let source = attacker_v6(1);
-    range.attack(&format!(
-        "{nmap} -6 -sS -p {PORTS} -e {ATTACKER_IF} -S {source} {VICTIM_V6}"
-    ));
+    // One machine that takes three of the addresses that its network gives it.
+    for source in [1, 2, 3].map(attacker_v6) {
+        range.attack(&format!(
+            "{nmap} -6 -sS -p {PORTS} -e {ATTACKER_IF} -S {source} {VICTIM_V6}"
+        ));
+    }
     attacks.push(Told {
         tool: Some("nmap"),
-        ..Told::of(Kind::TcpSynScan, source)
+        tags: &["rotating-source"],
+        ..Told::of(Kind::TcpSynScan, &"fd99::/64")
     });
 
     // By the sockets of the attacker's own kernel.
     let source = attacker_v4(11);
     net.prefer_source(source);
     range.attack(&format!("{nmap} -sT -p {PORTS} {VICTIM_V4}"));
-    attacks.push(Told::of(Kind::TcpConnectScan, source));
+    attacks.push(Told::of(Kind::TcpConnectScan, &source));
 
     let (source, router) = (attacker_v4(12), net.victim.mac(VICTIM_IF));
     range.attack(&format!(
@@ -86,7 +89,7 @@ fn each_kind_of_scan_is_raised_once_by_its_name() {
     ));
     attacks.push(Told {
         tool: Some("masscan"),
-        ..Told::of(Kind::TcpSynScan, source)
+        ..Told::of(Kind::TcpSynScan, &source)
     });
 
     let source = attacker_v4(13);
@@ -95,8 +98,26 @@ fn each_kind_of_scan_is_raised_once_by_its_name() {
     ));
     attacks.push(Told {
         tool: Some("hping"),
-        ..Told::of(Kind::TcpSynScan, source)
+        ..Told::of(Kind::TcpSynScan, &source)
     });
+
+    // Past firewalls without memory: in pieces, of which the first do not tell their flags, and as if a name server answered.
+    let scan = |n, options, tag| {
+        let source = attacker_v4(n);
+        range.attack(&format!(
+            "{nmap} -sS {options} -p {PORTS} -e {ATTACKER_IF} -S {source} {VICTIM_V4}"
+        ));
+        Told {
+            tags: tag,
+            ..Told::of(Kind::TcpSynScan, &source)
+        }
+    };
+    attacks.push(Told {
+        first: None,
+        verdict: None,
+        ..scan(14, "-f", &["fragmented"])
+    });
+    attacks.push(scan(15, "-g 53", &["source-port"]));
 
     assert!(slow_scan.wait(SLOW_LIMIT).is_some_and(|end| end.success()));
     range.all_are_told(&attacks);
@@ -114,7 +135,7 @@ fn what_finds_hosts_and_their_systems_is_raised_once_by_its_name() {
     range.attack(&format!(
         "nmap -n -sn -PE --disable-arp-ping -e {ATTACKER_IF} -S {source} {VICTIM_V4} {every}"
     ));
-    attacks.push(Told::of(Kind::PingSweep, source));
+    attacks.push(Told::of(Kind::PingSweep, &source));
 
     let source = attacker_v4(2);
     range.attack(&format!(
@@ -122,7 +143,7 @@ fn what_finds_hosts_and_their_systems_is_raised_once_by_its_name() {
     ));
     attacks.push(Told {
         tool: Some("nmap"),
-        ..Told::of(Kind::HostSweep, source)
+        ..Told::of(Kind::HostSweep, &source)
     });
 
     // It needs a port that is open and one that is closed: both pass the victim's firewall.
@@ -140,7 +161,7 @@ fn what_finds_hosts_and_their_systems_is_raised_once_by_its_name() {
         tool: Some("nmap"),
         verdict: None,
         severity: 3,
-        ..Told::of(Kind::OsFingerprint, source)
+        ..Told::of(Kind::OsFingerprint, &source)
     });
 
     // Of three who send the same one scans.
@@ -152,7 +173,7 @@ fn what_finds_hosts_and_their_systems_is_raised_once_by_its_name() {
         attacks.push(Told {
             tool: Some("nmap"),
             tags: &["decoy"],
-            ..Told::of(Kind::TcpSynScan, source)
+            ..Told::of(Kind::TcpSynScan, &source)
         });
     }
     range.all_are_told(&attacks);
