@@ -75,7 +75,7 @@ pub(crate) fn is_log_in(told: &Trace) -> bool {
 fn bounds(told: &Trace, near: bool) -> [f32; 3] {
     let shut = told.verdict == Verdict::Dropped;
     match (is_log_in(told), told.opening == Opening::Raw, near) {
-        (true, _, false) => [7.0, 7.0, 20.0],
+        (true, _, false) => [7.0, 6.0, 20.0],
         (true, _, true) => [14.0, 45.0, 120.0],
         // Nobody gets a connection so.
         (false, true, false) if shut => [9.0, 60.0, 1000.0],
