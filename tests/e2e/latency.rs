@@ -146,9 +146,11 @@ fn sent_times(text: &str) -> Sent {
     reason = "the benchmark reads the times from there"
 )]
 fn send() {
-    // Both tests start this program; it is the sender once.
+    // Both tests start this program; it is the sender once. Each attacker has a port of his own: those who send the same from the same
+    // port within seconds are one scanner with his decoys.
     for n in 1..=ALERTS {
-        let socket = UdpSocket::bind((attacker(n), 40_000)).expect("the address is the attacker's");
+        let socket = UdpSocket::bind((attacker(n), 40_000 + u16::from(n)))
+            .expect("the address is the attacker's");
         for port in PORTS {
             let time = wall_clock();
             socket
