@@ -26,6 +26,8 @@ const MAX_LISTED_TARGETS: usize = 32;
 const MAX_EXPOSED: usize = 64;
 /// A kind beside the main one is named from so many ordinary probes on.
 const SECOND_KIND_WEIGHT: f32 = 3.0;
+/// So many opened ports are kept.
+const MAX_ENTERED: usize = 8;
 /// A scan of fewer ports may be the part of one in a crowd.
 const SMALL_SCAN: u32 = 15;
 /// From so many of our addresses on, one port is a sweep of hosts.
@@ -94,8 +96,8 @@ pub(super) struct Incident {
     facts: Vec<Fact>,
     /// Counts the sources, where they are too many to be listed.
     senders: Option<Senders>,
-    /// Did the attacker get a connection?
-    connected: bool,
+    /// What the attacker opened that every rule let in: protocol, address and port of the first few.
+    entered: ArrayVec<(Protocol, IpAddr, u16), MAX_ENTERED>,
     /// How bad it is by what was asked for alone.
     by_breadth: Severity,
 }
@@ -158,7 +160,7 @@ impl Incident {
             trusted: true,
             senders: is_of_many(kind).then(Senders::new),
             facts: Vec::new(),
-            connected: false,
+            entered: ArrayVec::new(),
             by_breadth: Severity::Low,
         }
     }
@@ -271,11 +273,24 @@ impl Incident {
         self.packets_to_alert = self.packets;
     }
 
-    /// The attacker got a connection. There is nothing worse.
-    pub(super) fn connect(&mut self) {
-        self.connected = true;
-        self.severity = Severity::Critical;
-        self.by_breadth = Severity::Critical;
+    /// The attacker opened a port, and every rule let him in.
+    pub(super) fn enter(&mut self, trace: &Trace) {
+        if let Some(port) = trace.dport {
+            let entered = (trace.protocol, trace.dst, port);
+            if !self.entered.is_full() && !self.entered.contains(&entered) {
+                self.entered.push(entered);
+            }
+        }
+    }
+
+    /// Did he get a connection: does something listen there, as far as that is known?
+    fn is_connected(&self, exposure: &Exposure) -> bool {
+        self.entered.iter().any(|(protocol, dst, port)| {
+            !exposure.is_known()
+                || exposure
+                    .listener(*protocol, *dst, *port, &self.interface)
+                    .is_some()
+        })
     }
 
     /// May its sources have done what its kind needs a look at each port for?
@@ -438,6 +453,11 @@ impl Incident {
             self.severity = self.severity.max(self.by_breadth);
             return;
         }
+        // There is nothing worse.
+        if self.is_connected(exposure) {
+            self.severity = Severity::Critical;
+            return;
+        }
         let passed = matches!(self.fates.verdict(), Verdict::Passed | Verdict::Mixed);
         let exposed = passed && !self.exposed(exposure).is_empty();
         let severity = match self.by_breadth {
@@ -449,6 +469,16 @@ impl Incident {
             as_it_is => as_it_is,
         };
         self.severity = self.severity.max(severity);
+    }
+
+    /// The severity to be told. Where nobody has told what listens, whoever was let in is taken for connected; but that is not kept, as it may
+    /// turn out otherwise.
+    pub(super) fn severity_beside(&self, exposure: &Exposure) -> Severity {
+        if self.is_connected(exposure) {
+            Severity::Critical
+        } else {
+            self.severity
+        }
     }
 
     /// How bad it is by how much was asked for; that never falls.
@@ -534,14 +564,14 @@ impl Incident {
         )
     }
 
-    fn tags(&self, kinds: impl Iterator<Item = Kind>) -> Vec<String> {
+    fn tags(&self, kinds: impl Iterator<Item = Kind>, connected: bool) -> Vec<String> {
         // Only a port that services answer from can fool a firewall without memory.
         let source_port =
             self.sport.is_some_and(|port| port < 1024) && self.sport_packets >= SOURCE_PORT_PACKETS;
         let computed = [
             (source_port && self.ports.len() > 2, "source-port"),
             (self.is_rotating(), "rotating-source"),
-            (self.connected, "connected"),
+            (connected, "connected"),
         ];
         let computed = computed
             .iter()
@@ -630,15 +660,23 @@ impl Incident {
             } else {
                 self.kinds().0
             },
-            severity: self.severity,
+            severity: self.severity_beside(exposure),
             ports: self.ports.len(),
             others: self.asked.len(),
             verdict: self.fates.verdict(),
             exposed: exposure.is_known().then_some(exposed),
-            connected: self.connected,
+            connected: self.is_connected(exposure),
             fingerprinted: self.is_fingerprinted(),
             ignored: self.traits.contains(&"forged") && !self.traits.contains(&"on-link"),
         })
+    }
+
+    /// Puts into an alert that nobody was told of yet what follows from what listens.
+    pub(super) fn put_beside(&self, exposure: &Exposure, alert: &mut Alert) {
+        alert.severity = self.severity_beside(exposure).level();
+        alert.tags = self.tags(self.kinds().1, self.is_connected(exposure));
+        alert.exposed = self.exposed(exposure);
+        alert.reason = self.reason(exposure, &alert.exposed);
     }
 
     /// The incident in its present state, on a machine where this listens.
@@ -653,7 +691,7 @@ impl Incident {
             id: self.id,
             seq,
             kind: kind.to_string(),
-            severity: self.severity.level(),
+            severity: self.severity_beside(exposure).level(),
             sources: self.named_sources(),
             source_count: self.source_count(),
             targets: self.targets.iter().map(IpAddr::to_string).collect(),
@@ -668,7 +706,7 @@ impl Incident {
             last_seen: self.last_seen.0,
             raised_at: self.raised_at.0,
             tool: self.tool.map_or_else(String::new, |tool| tool.to_string()),
-            tags: self.tags(others),
+            tags: self.tags(others, self.is_connected(exposure)),
             signatures: Vec::new(),
             feed: self.feed.to_string(),
             trusted: self.trusted,

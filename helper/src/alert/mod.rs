@@ -166,10 +166,10 @@ impl Incidents {
             let (Change::Raised(alert) | Change::Updated(alert)) = change else {
                 continue;
             };
-            let mut open = self.open.values().map(|open| &open.incident);
+            let mut open = self.open.values_mut().map(|open| &mut open.incident);
             if let Some(incident) = open.find(|incident| incident.id == alert.id) {
-                alert.exposed = incident.exposed(&self.exposure);
-                alert.reason = incident.reason(&self.exposure, &alert.exposed);
+                incident.assess(&self.exposure);
+                incident.put_beside(&self.exposure, alert);
             }
         }
     }
@@ -221,8 +221,8 @@ impl Incidents {
             return false;
         };
         open.incident.add(trace, probe, &self.config);
-        if open.incident.is_scan() && is_connection(trace, &self.exposure) {
-            open.incident.connect();
+        if open.incident.is_scan() && is_entry(trace) {
+            open.incident.enter(trace);
         }
         let since_told = trace.time.since(open.told_at);
         if since_told >= 0 && open.untold {
@@ -272,7 +272,7 @@ impl Incidents {
 
     /// A source of open incidents with these tags was let in: is the connection one of an attacker?
     pub fn connect(&mut self, tags: impl Iterator<Item = u64>, trace: &Trace) {
-        if self.open.is_empty() || !is_connection(trace, &self.exposure) {
+        if self.open.is_empty() || !is_entry(trace) {
             return;
         }
         for tag in tags {
@@ -281,7 +281,7 @@ impl Incidents {
                 continue;
             };
             if open.incident.is_scan() {
-                open.incident.connect();
+                open.incident.enter(trace);
                 open.untold = true;
                 self.due = Some(earlier(self.due, open.due()));
             }
@@ -578,17 +578,9 @@ impl Incidents {
     }
 }
 
-/// Did this packet open a connection of this machine's: let in by every rule, made by a stack, to where something listens, as far as that
-/// is known?
-fn is_connection(trace: &Trace, exposure: &Exposure) -> bool {
-    trace.verdict == Verdict::Passed
-        && trace.opening == Opening::Stack
-        && trace.dport.is_some_and(|port| {
-            !exposure.is_known()
-                || exposure
-                    .listener(trace.protocol, trace.dst, port, &trace.interface)
-                    .is_some()
-        })
+/// Does this packet open a connection, made by a stack, and was it let in by every rule?
+fn is_entry(trace: &Trace) -> bool {
+    trace.verdict == Verdict::Passed && trace.opening == Opening::Stack
 }
 
 /// Has a deadline come? One further away than any can be was set before the clock went back, and has come too.
