@@ -70,32 +70,22 @@ impl Kmsg {
 
     /// Opens the log and makes so much room for a record.
     fn with_room(room: usize, health: Arc<Health>) -> Result<Self, Trouble> {
-        let file = File::open().map_err(|error| refusal(&error))?;
-        let mut kmsg = Self {
+        // Only the newest record tells which number comes next, and without it nobody would know how many were overwritten before the
+        // first one was read.
+        let mut expected = None;
+        let passed = |record: &[u8]| {
+            if let Some(record) = parse(record) {
+                expected = Some(record.sequence.saturating_add(1));
+            }
+        };
+        let file = File::open(passed).map_err(|error| refusal(&error))?;
+        Ok(Self {
             file,
             buffer: vec![0; room],
-            expected: None,
+            expected,
             clock: WallClock::default(),
             health,
-        };
-        kmsg.skip()?;
-        Ok(kmsg)
-    }
-
-    /// Passes over what was written before. Only the newest record tells which number comes next, and without it nobody would
-    /// know how many were overwritten before the first one was read.
-    fn skip(&mut self) -> Result<(), Trouble> {
-        loop {
-            match self.record()? {
-                Some(0) => {}
-                Some(len) => {
-                    if let Some(record) = parse(&self.buffer[..len]) {
-                        self.expected = Some(record.sequence.saturating_add(1));
-                    }
-                }
-                None => return Ok(()),
-            }
-        }
+        })
     }
 
     /// Reads a record; `None` when there is none, and no bytes where it was overwritten or had no room.
@@ -303,8 +293,7 @@ mod tests {
             return;
         };
         let mut kmsg = Kmsg::with_room(16, Arc::new(Health::new("kmsg"))).unwrap();
-        // 16 bytes, 32, 64: three are left out at most. Older records made no room for those, as they are no longer there.
-        kmsg.buffer.truncate(16);
+        // 16 bytes, 32, 64: three are left out at most.
         let before = kmsg.expected;
         for number in 1..=4 {
             log.write_all(format!("wallwatch test: record {number}\n").as_bytes())
