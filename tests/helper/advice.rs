@@ -11,7 +11,7 @@ use wallwatch_test_support::{
 /// How long anything may take that takes next to no time.
 const LIMIT: Duration = Duration::from_secs(10);
 /// Within so long a change of rules is known.
-const PROMPT: Duration = Duration::from_secs(3);
+const PROMPT: Duration = Duration::from_secs(1);
 
 /// A victim that is watched by its kernel's log, on a machine whose files can be changed for it alone.
 struct Scene {
