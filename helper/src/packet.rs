@@ -270,20 +270,26 @@ pub struct Packet {
 
 impl Packet {
     /// A packet of which nothing is known: a place to read one into.
-    pub const BLANK: Self = Self {
-        src: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        dst: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-        protocol: Protocol(0),
-        len: 0,
-        ttl: 0,
-        tos: 0,
-        ip_id: None,
-        df: false,
-        fragment: None,
-        has_options: false,
-        ip_options: IpOptions::new_const(),
-        transport: Transport::Other,
-    };
+    pub const BLANK: Self = Self::blank(Protocol(0));
+
+    /// A packet of which only the protocol is known.
+    #[must_use]
+    pub const fn blank(protocol: Protocol) -> Self {
+        Self {
+            src: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            dst: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
+            protocol,
+            len: 0,
+            ttl: 0,
+            tos: 0,
+            ip_id: None,
+            df: false,
+            fragment: None,
+            has_options: false,
+            ip_options: IpOptions::new_const(),
+            transport: Transport::Other,
+        }
+    }
 
     /// Source port.
     #[must_use]

@@ -165,6 +165,16 @@ impl Incident {
         }
     }
 
+    /// An incident that began before the packet that it is raised for, which is the last of so many.
+    fn since(id: u64, trace: &Trace, probe: &Probe, since: Timestamp, packets: u64) -> Self {
+        Self {
+            first_seen: since,
+            open_since: since,
+            packets: packets.saturating_sub(1),
+            ..Self::empty(id, probe.kind, trace)
+        }
+    }
+
     /// An incident of a flood that this packet belongs to.
     pub(super) fn of_flood(
         id: u64,
@@ -173,10 +183,7 @@ impl Incident {
         flood: &Flood,
         config: &Config,
     ) -> Self {
-        let mut incident = Self::empty(id, probe.kind, trace);
-        incident.first_seen = flood.since;
-        incident.open_since = flood.since;
-        incident.packets = flood.packets.saturating_sub(1);
+        let mut incident = Self::since(id, trace, probe, flood.since, flood.packets);
         if flood.many {
             incident.senders = Some(Senders::new());
         }
@@ -193,10 +200,7 @@ impl Incident {
         trying: &Trying,
         config: &Config,
     ) -> Self {
-        let mut incident = Self::empty(id, probe.kind, trace);
-        incident.first_seen = trying.since;
-        incident.open_since = trying.since;
-        incident.packets = u64::from(trying.tries).saturating_sub(1);
+        let mut incident = Self::since(id, trace, probe, trying.since, u64::from(trying.tries));
         incident.bear("slow", trying.slow);
         incident.begin(trace, probe, config);
         incident
@@ -210,10 +214,7 @@ impl Incident {
         crowd: &Gathering,
         config: &Config,
     ) -> Self {
-        let mut incident = Self::empty(id, probe.kind, trace);
-        incident.first_seen = crowd.since;
-        incident.open_since = crowd.since;
-        incident.packets = crowd.packets.saturating_sub(1);
+        let mut incident = Self::since(id, trace, probe, crowd.since, crowd.packets);
         incident.take_crowd(crowd);
         incident.begin(trace, probe, config);
         incident
@@ -255,8 +256,7 @@ impl Incident {
     /// Takes in the packet that it was raised for.
     fn begin(&mut self, trace: &Trace, probe: &Probe, config: &Config) {
         self.add(trace, probe, config);
-        self.packets_to_alert = self.packets;
-        self.rise(config);
+        self.count_to_alert();
     }
 
     /// Those who send the same probes: one of them scans, and nobody knows who.

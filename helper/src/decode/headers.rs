@@ -1,14 +1,14 @@
 //! The IP header on a log line, IPv4 and IPv6, as `dump_ipv4_packet` and `dump_ipv6_packet` of the kernel's
 //! `net/netfilter/nf_log_syslog.c` write it.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::IpAddr;
 
 use super::{
     Error,
     fields::Fields,
     transports::{self, Place},
 };
-use crate::packet::{Fragment, IpOptions, Packet, Protocol, Transport};
+use crate::packet::{Fragment, Packet, Protocol, Transport};
 
 /// What stands for the protocol where the kernel could not read so far: "no next header" (RFC 8200 section 4.7).
 pub(super) const UNREAD: Protocol = Protocol(59);
@@ -16,20 +16,7 @@ pub(super) const UNREAD: Protocol = Protocol(59);
 const LONGEST: u32 = 8 * 65_535;
 
 /// A packet of which nothing is read.
-pub(super) const EMPTY: Packet = Packet {
-    src: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-    dst: IpAddr::V4(Ipv4Addr::UNSPECIFIED),
-    protocol: UNREAD,
-    len: 0,
-    ttl: 0,
-    tos: 0,
-    ip_id: None,
-    df: false,
-    fragment: None,
-    has_options: false,
-    ip_options: IpOptions::new_const(),
-    transport: Transport::Other,
-};
+pub(super) const EMPTY: Packet = Packet::blank(UNREAD);
 
 /// From `SRC=` to the end of a packet: the one that came, or one that it quotes.
 #[inline]
