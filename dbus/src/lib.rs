@@ -2,7 +2,7 @@
 //!
 //! [`names`] holds every bus name, path and polkit action. The words that travel in alerts are enums: [`Kind`],
 //! [`Family`], [`Severity`] and [`Verdict`]. The records are [`Alert`], [`Evidence`],
-//! [`AlertFilter`], [`Status`] and [`SourceHealth`]; each is a dictionary (`a{sv}`) on the bus, so that a later version can add a key, and an object with
+//! [`AlertFilter`], [`Statistics`], [`NoiseCount`], [`Rule`], [`Status`] and [`SourceHealth`]; each is a dictionary (`a{sv}`) on the bus, so that a later version can add a key, and an object with
 //! the same keys in JSON. [`Helper1Proxy`] and [`ControlProxy`] are the clients' side of the two interfaces, and [`Error`]
 //! holds the errors of the helper's own.
 
@@ -12,6 +12,8 @@ mod kind;
 pub mod names;
 mod proxy;
 mod record;
+mod rule;
+mod statistics;
 mod status;
 
 pub use alert::{
@@ -23,4 +25,6 @@ pub use proxy::{
     AlertClosed, AlertClosedStream, AlertRaised, AlertRaisedStream, AlertUpdated,
     AlertUpdatedStream, ControlProxy, Helper1Proxy, StatusChanged, StatusChangedStream,
 };
+pub use rule::Rule;
+pub use statistics::{DEFAULT_BUCKETS, MAX_BUCKETS, MAX_LISTED_COUNTS, NoiseCount, Statistics};
 pub use status::{SourceHealth, SourceState, Status};

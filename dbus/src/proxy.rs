@@ -4,7 +4,12 @@
     reason = "the macros write items that cannot carry documentation; the XML describes the interface"
 )]
 
-use crate::{alert::Alert, alert::AlertFilter, status::Status};
+use crate::{
+    alert::{Alert, AlertFilter},
+    rule::Rule,
+    statistics::{NoiseCount, Statistics},
+    status::Status,
+};
 
 #[zbus::proxy(
     interface = "org.wallwatch.Helper1",
@@ -22,9 +27,21 @@ pub trait Helper1 {
         filter: AlertFilter,
     ) -> zbus::Result<Vec<Alert>>;
     fn get_alert(&self, id: u64) -> zbus::Result<Alert>;
+    fn get_statistics(&self, from: i64, to: i64, buckets: u32) -> zbus::Result<Statistics>;
+    fn get_noise(&self, from: i64, to: i64) -> zbus::Result<Vec<NoiseCount>>;
     fn get_status(&self) -> zbus::Result<Status>;
     #[zbus(allow_interactive_auth)]
     fn set_capture(&self, on: bool) -> zbus::Result<()>;
+    #[zbus(allow_interactive_auth)]
+    fn add_rule(&self, rule: Rule) -> zbus::Result<u64>;
+    #[zbus(allow_interactive_auth)]
+    fn remove_rule(&self, id: u64) -> zbus::Result<()>;
+    #[zbus(allow_interactive_auth)]
+    fn list_rules(&self) -> zbus::Result<Vec<Rule>>;
+    #[zbus(allow_interactive_auth)]
+    fn clear_history(&self, before: i64) -> zbus::Result<()>;
+    #[zbus(allow_interactive_auth)]
+    fn reload(&self) -> zbus::Result<()>;
     fn send_test_alert(&self) -> zbus::Result<u64>;
 
     #[zbus(signal)]

@@ -52,6 +52,12 @@ impl<T: JsonField> JsonField for Vec<T> {
     }
 }
 
+impl JsonField for (String, u64) {
+    fn to_field(&self) -> serde_json::Value {
+        serde_json::json!([self.0, self.1])
+    }
+}
+
 impl JsonField for (u32, String) {
     fn to_field(&self) -> serde_json::Value {
         serde_json::json!([self.0, self.1])

@@ -78,7 +78,13 @@ async fn a_subscriber_gets_alerts_and_an_unauthorised_user_gets_nothing() {
         ("GetAlert", &[number.as_str()]),
         ("GetStatus", &[]),
         ("SendTestAlert", &[]),
+        ("GetStatistics", &["int64:0", "int64:0", "uint32:0"]),
+        ("GetNoise", &["int64:0", "int64:0"]),
         ("SetCapture", &["boolean:false"]),
+        ("RemoveRule", &[number.as_str()]),
+        ("ListRules", &[]),
+        ("ClearHistory", &["int64:0"]),
+        ("Reload", &[]),
     ] {
         let answer = scene.bus.call_as(MALLORY, method, arguments);
         assert!(

@@ -1,6 +1,6 @@
 //! The methods as they stand on the bus. (Private, because the macro writes public items without documentation.)
 
-use wallwatch_dbus::{Alert, AlertFilter, Status, names};
+use wallwatch_dbus::{Alert, AlertFilter, NoiseCount, Rule, Statistics, Status, names};
 use zbus::{Connection, message::Header, object_server::SignalEmitter};
 
 use super::{Refusal, Service};
@@ -51,6 +51,29 @@ impl Service {
         self.alert(id)
     }
 
+    #[zbus(out_args("statistics"))]
+    async fn get_statistics(
+        &self,
+        from: i64,
+        to: i64,
+        buckets: u32,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<Statistics, Refusal> {
+        let _pass = self.let_in(&header, names::ACTION_MONITOR).await?;
+        self.statistics(from, to, buckets).await
+    }
+
+    #[zbus(out_args("noise"))]
+    async fn get_noise(
+        &self,
+        from: i64,
+        to: i64,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<Vec<NoiseCount>, Refusal> {
+        let _pass = self.let_in(&header, names::ACTION_MONITOR).await?;
+        self.noise(from, to).await
+    }
+
     #[zbus(out_args("status"))]
     async fn get_status(&self, #[zbus(header)] header: Header<'_>) -> Result<Status, Refusal> {
         let _pass = self.let_in(&header, names::ACTION_MONITOR).await?;
@@ -64,6 +87,46 @@ impl Service {
     ) -> Result<(), Refusal> {
         let _pass = self.let_in(&header, names::ACTION_CONFIGURE).await?;
         self.switch_capture(on).await
+    }
+
+    #[zbus(out_args("id"))]
+    async fn add_rule(
+        &self,
+        rule: Rule,
+        #[zbus(header)] header: Header<'_>,
+        #[zbus(connection)] connection: &Connection,
+    ) -> Result<u64, Refusal> {
+        let _pass = self.let_in(&header, names::ACTION_CONFIGURE).await?;
+        self.new_rule(rule, &header, connection).await
+    }
+
+    async fn remove_rule(
+        &self,
+        id: u64,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(), Refusal> {
+        let _pass = self.let_in(&header, names::ACTION_CONFIGURE).await?;
+        self.drop_rule(id).await
+    }
+
+    #[zbus(out_args("rules"))]
+    async fn list_rules(&self, #[zbus(header)] header: Header<'_>) -> Result<Vec<Rule>, Refusal> {
+        let _pass = self.let_in(&header, names::ACTION_CONFIGURE).await?;
+        self.rules().await
+    }
+
+    async fn clear_history(
+        &self,
+        before: i64,
+        #[zbus(header)] header: Header<'_>,
+    ) -> Result<(), Refusal> {
+        let _pass = self.let_in(&header, names::ACTION_CONFIGURE).await?;
+        self.clear(before).await
+    }
+
+    async fn reload(&self, #[zbus(header)] header: Header<'_>) -> Result<(), Refusal> {
+        let _pass = self.let_in(&header, names::ACTION_CONFIGURE).await?;
+        self.read_config().await
     }
 
     #[zbus(out_args("id"))]

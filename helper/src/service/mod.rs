@@ -6,15 +6,17 @@
 mod announcer;
 mod gate;
 mod interface;
+mod past;
+mod settings;
 mod subscribers;
 
 use std::{
     fmt,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex},
 };
 
 use tokio::sync::{mpsc, oneshot};
-use wallwatch_dbus::{Alert, AlertFilter, Error};
+use wallwatch_dbus::Error;
 use zbus::{BoxDBusError, Connection, fdo, message::Header, names::OwnedUniqueName};
 
 pub use announcer::Announcer;
@@ -97,26 +99,6 @@ impl Service {
             self.subscribers.remove(name.as_str());
         }
         Ok(())
-    }
-
-    fn alerts(
-        &self,
-        after_seq: u64,
-        limit: u32,
-        filter: &AlertFilter,
-    ) -> Result<Vec<Alert>, Refusal> {
-        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = store.query(after_seq, limit, filter);
-        found.map_err(|error| fdo::Error::InvalidArgs(format!("{error}.")).into())
-    }
-
-    fn alert(&self, id: u64) -> Result<Alert, Refusal> {
-        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-        store.alert(id).ok_or_else(|| {
-            Box::new(Error::NotFound(format!(
-                "There is no alert {id}, or it is so old that it was forgotten: wallwatchctl alerts lists those that are known."
-            ))) as Refusal
-        })
     }
 
     async fn switch_capture(&self, on: bool) -> Result<(), Refusal> {
