@@ -10,7 +10,7 @@ use std::{
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
     sync::mpsc,
-    time::timeout,
+    time::{sleep, timeout},
 };
 use wallwatch_dbus::names;
 use zbus::{Connection, fdo};
@@ -30,6 +30,7 @@ use crate::{
         Surroundings,
         firewall::{self, FirewallWatch},
     },
+    sys::resident,
     watcher::Watcher,
 };
 
@@ -39,6 +40,9 @@ const CHANGES: usize = 1024;
 const TESTS: usize = 4;
 /// So long is waited for the bus to take the name back.
 const RELEASE_LIMIT: Duration = Duration::from_secs(1);
+
+/// By then the sources are open and the first clients have come.
+const START: Duration = Duration::from_secs(5);
 
 /// What the command line and the configuration say together.
 #[derive(Debug)]
@@ -104,6 +108,7 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     }
     tokio::spawn(firewall.follow());
     let sources = Sources::start(intake, healths, &config, &state_dir, &capture);
+    tokio::spawn(settle());
 
     let lost = async {
         tokio::select! { _ = bus_gone => (), _ = announcing => (), () = connection.closed() => () }
@@ -149,6 +154,13 @@ async fn serve(
     served
         .await
         .map_err(|error: zbus::Error| Failure::no_name(&error))
+}
+
+/// Gives back what only the start needed, once it is over.
+async fn settle() {
+    sleep(START).await;
+    // It only takes more memory where that cannot be done.
+    drop(resident::give_back_code());
 }
 
 /// Returns at the first signal that asks the helper to end.

@@ -4,7 +4,8 @@
 //! interface numbers into names, [`kmsg`] opens the kernel's log, [`inotify`] tells what happens to files, [`local_time`] what the
 //! clocks of this place show, [`alarm`] is a timer for long waits, [`capability`] tells what this process may do, [`clock_change`] when the machine wakes
 //! from sleep, and [`child`] starts programs. [`process`] makes a second process of this program, [`shared`] is memory that
-//! the two share, and [`poll`] is how they wait.
+//! the two share, and [`poll`] is how they wait. [`resident`] gives back the memory of what only the start
+//! needed.
 
 pub mod alarm;
 pub mod batch;
@@ -19,4 +20,5 @@ pub mod netlink;
 pub mod netlink_plain;
 pub mod poll;
 pub mod process;
+pub mod resident;
 pub mod shared;
