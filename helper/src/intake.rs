@@ -21,7 +21,7 @@ use crate::{
     event::{Event, Timestamp},
     flow::{Beginning, Flow, Stage, beginning_of},
     source::Sink,
-    store::Store,
+    store::History,
     surroundings::Outlook,
     twins::Twins,
     watcher::Watcher,
@@ -50,7 +50,7 @@ pub struct Intake {
     tell_flows: AtomicUsize,
     /// The number of the next who does.
     next_teller: AtomicUsize,
-    store: Arc<Mutex<Store>>,
+    history: History,
     board: Arc<Board>,
 }
 
@@ -103,7 +103,7 @@ impl Intake {
     #[must_use]
     pub fn new(
         watcher: Watcher,
-        store: Arc<Mutex<Store>>,
+        history: History,
         subscribers: mpsc::Sender<Change>,
         board: Arc<Board>,
     ) -> Self {
@@ -122,7 +122,7 @@ impl Intake {
             tell_all: AtomicUsize::new(0),
             tell_flows: AtomicUsize::new(0),
             next_teller: AtomicUsize::new(0),
-            store,
+            history,
             board,
         }
     }
@@ -229,11 +229,8 @@ impl Intake {
         }
         watcher.mute(changes);
         for change in changes.drain(..) {
-            let mut store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-            store.record(&change);
-            let id = change.alert().id;
-            store.keep(id, watcher.evidence(id));
-            drop(store);
+            self.history
+                .record(&change, watcher.evidence(change.alert().id));
             // A bus that takes nothing must not stop detection; the gap in the numbers tells the clients.
             drop(subscribers.try_send(change));
         }
@@ -434,8 +431,11 @@ mod tests {
         };
         let watcher = Watcher::new(detect::Config::default(), home, 1);
         let (changes, told) = mpsc::channel(64);
-        let store = Arc::new(Mutex::new(Store::new(8)));
-        (Arc::new(Intake::new(watcher, store, changes, board)), told)
+        let history = History::in_memory(8);
+        (
+            Arc::new(Intake::new(watcher, history, changes, board)),
+            told,
+        )
     }
 
     #[test]

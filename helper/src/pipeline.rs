@@ -1,11 +1,6 @@
 //! The whole data flow on one page: sources -> intake (detection, store) -> subscribers, with the bus's calls coming back.
 
-use std::{
-    future::pending,
-    path::PathBuf,
-    sync::{Arc, Mutex},
-    time::Duration,
-};
+use std::{future::pending, path::PathBuf, sync::Arc, time::Duration};
 
 use tokio::{
     signal::unix::{Signal, SignalKind, signal},
@@ -25,7 +20,7 @@ use crate::{
     intake::Intake,
     service::{Service, TestRequest},
     sources::{Healths, Sources},
-    store::Store,
+    store::History,
     surroundings::{
         Surroundings,
         firewall::{self, FirewallWatch},
@@ -70,7 +65,7 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     let started_at = clock::now();
     let board = Board::new(started_at, Arc::clone(&capture), healths.all());
     let board = Arc::new(board);
-    let store = Arc::new(Mutex::new(Store::new(config.history)));
+    let history = History::in_memory(config.history);
 
     let (change_in, change_out) = mpsc::channel(CHANGES);
     let (test_in, test_out) = mpsc::channel(TESTS);
@@ -80,7 +75,7 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     let neighbourhood = surroundings.watch().borrow().clone();
     let watcher =
         Watcher::new(config.detect, neighbourhood, first_seq).with_rules(config.rules.clone());
-    let intake = Intake::new(watcher, Arc::clone(&store), change_in, Arc::clone(&board));
+    let intake = Intake::new(watcher, history.clone(), change_in, Arc::clone(&board));
     let outlook = surroundings.outlook();
     let ufw_heard = outlook.ufw_heard();
     let intake = Arc::new(intake.with_outlook(outlook));
@@ -91,7 +86,7 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     let polkit = Polkit::new(&connection)
         .await
         .map_err(|error| Failure::no_bus(&error))?;
-    let service = Service::new(Box::new(polkit), Arc::clone(&board), store, test_in);
+    let service = Service::new(Box::new(polkit), Arc::clone(&board), history, test_in);
     let announcer = service.announcer();
     let leaving = serve(&connection, service).await?;
     let bus_gone = tokio::spawn(announcer.forgetting(leaving));

@@ -1,6 +1,6 @@
 //! The contract on paper and the object that is served are the same, and the files around them use the same names.
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use tokio::sync::mpsc;
 use wallwatch_dbus::names;
@@ -11,7 +11,7 @@ use wallwatch_helper::{
     event::Timestamp,
     service::Service,
     source::health::Health,
-    store::Store,
+    store::History,
 };
 use zbus::{message::Header, object_server::Interface as _};
 use zbus_xml::{Annotation, Arg, Interface, Node};
@@ -36,8 +36,8 @@ fn service() -> Service {
     let nflog = Arc::new(Health::new("nflog"));
     let capture = Capture::new("/nonexistent".as_ref(), None, None, Arc::clone(&nflog));
     let board = Arc::new(Board::new(Timestamp(1), Arc::new(capture), vec![nflog]));
-    let store = Arc::new(Mutex::new(Store::new(1)));
-    Service::new(Box::new(Everybody), board, store, mpsc::channel(1).0)
+    let history = History::in_memory(1);
+    Service::new(Box::new(Everybody), board, history, mpsc::channel(1).0)
 }
 
 /// Every member with its arguments, types and annotations; the order of the members says nothing.

@@ -38,7 +38,7 @@ impl Service {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<Vec<Alert>, Refusal> {
         let _pass = self.let_in(&header, names::ACTION_MONITOR).await?;
-        self.alerts(after_seq, limit, &filter)
+        self.alerts(after_seq, limit, filter).await
     }
 
     #[zbus(out_args("alert"))]
@@ -48,7 +48,7 @@ impl Service {
         #[zbus(header)] header: Header<'_>,
     ) -> Result<Alert, Refusal> {
         let _pass = self.let_in(&header, names::ACTION_MONITOR).await?;
-        self.alert(id)
+        self.alert(id).await
     }
 
     #[zbus(out_args("statistics"))]

@@ -10,10 +10,7 @@ mod past;
 mod settings;
 mod subscribers;
 
-use std::{
-    fmt,
-    sync::{Arc, Mutex},
-};
+use std::{fmt, sync::Arc};
 
 use tokio::sync::{mpsc, oneshot};
 use wallwatch_dbus::Error;
@@ -21,7 +18,7 @@ use zbus::{BoxDBusError, Connection, fdo, message::Header, names::OwnedUniqueNam
 
 pub use announcer::Announcer;
 
-use crate::{authority::Authority, board::Board, capture, store::Store};
+use crate::{authority::Authority, board::Board, capture, store::History};
 use gate::{Gate, Pass};
 use subscribers::Subscribers;
 
@@ -37,7 +34,7 @@ pub struct Service {
     gate: Gate,
     subscribers: Arc<Subscribers>,
     board: Arc<Board>,
-    store: Arc<Mutex<Store>>,
+    history: History,
     tests: mpsc::Sender<TestRequest>,
 }
 
@@ -56,7 +53,7 @@ impl Service {
     pub fn new(
         authority: Box<dyn Authority>,
         board: Arc<Board>,
-        store: Arc<Mutex<Store>>,
+        history: History,
         tests: mpsc::Sender<TestRequest>,
     ) -> Self {
         Self {
@@ -64,7 +61,7 @@ impl Service {
             gate: Gate::new(),
             subscribers: Arc::default(),
             board,
-            store,
+            history,
             tests,
         }
     }

@@ -4,28 +4,24 @@
     reason = "the history answers from a thread of its own"
 )]
 
-use std::sync::PoisonError;
-
 use wallwatch_dbus::{Alert, AlertFilter, Error, NoiseCount, Statistics};
 use zbus::fdo;
 
 use super::{Refusal, Service};
 
 impl Service {
-    pub(super) fn alerts(
+    pub(super) async fn alerts(
         &self,
         after_seq: u64,
         limit: u32,
-        filter: &AlertFilter,
+        filter: AlertFilter,
     ) -> Result<Vec<Alert>, Refusal> {
-        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-        let found = store.query(after_seq, limit, filter);
+        let found = self.history.query(after_seq, limit, filter).await;
         found.map_err(|error| fdo::Error::InvalidArgs(format!("{error}.")).into())
     }
 
-    pub(super) fn alert(&self, id: u64) -> Result<Alert, Refusal> {
-        let store = self.store.lock().unwrap_or_else(PoisonError::into_inner);
-        store.alert(id).ok_or_else(|| {
+    pub(super) async fn alert(&self, id: u64) -> Result<Alert, Refusal> {
+        self.history.alert(id).await.ok_or_else(|| {
             Box::new(Error::NotFound(format!(
                 "There is no alert {id}, or it is so old that it was forgotten: wallwatchctl alerts lists those that are known."
             ))) as Refusal

@@ -188,10 +188,7 @@ impl<S: Sink> Sink for Counting<'_, S> {
 
 #[cfg(test)]
 mod tests {
-    use std::{
-        net::{IpAddr, Ipv4Addr},
-        sync::Mutex,
-    };
+    use std::net::{IpAddr, Ipv4Addr};
 
     use tokio::{sync::mpsc, time};
     use wallwatch_dbus::SourceState;
@@ -204,7 +201,7 @@ mod tests {
         flow::{Ends, Tuple},
         neighbourhood::Neighbourhood,
         packet::Protocol,
-        store::Store,
+        store::History,
         watcher::Watcher,
     };
 
@@ -255,8 +252,8 @@ mod tests {
         let capture = Arc::new(Capture::new("/nonexistent".as_ref(), None, None, nflog));
         let board = Arc::new(Board::new(clock::now(), capture, Vec::new()));
         let watcher = Watcher::new(detect::Config::default(), Neighbourhood::default(), 1);
-        let store = Arc::new(Mutex::new(Store::new(1)));
-        Arc::new(Intake::new(watcher, store, mpsc::channel(1).0, board))
+        let history = History::in_memory(1);
+        Arc::new(Intake::new(watcher, history, mpsc::channel(1).0, board))
     }
 
     #[tokio::test(start_paused = true)]

@@ -1,4 +1,4 @@
-//! The history of alerts: bounded, in memory, each incident once in its latest state.
+//! The history of alerts in memory: bounded, each incident once in its latest state.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -29,7 +29,7 @@ pub enum QueryError {
 
 /// Alerts by the number of their latest change.
 #[derive(Debug)]
-pub struct Store {
+pub(super) struct Store {
     by_seq: BTreeMap<u64, Alert>,
     seq_of: HashMap<u64, u64>,
     /// The first packets of each incident.
@@ -40,7 +40,7 @@ pub struct Store {
 impl Store {
     /// An empty history of at most so many incidents.
     #[must_use]
-    pub fn new(capacity: usize) -> Self {
+    pub(super) fn new(capacity: usize) -> Self {
         Self {
             by_seq: BTreeMap::new(),
             seq_of: HashMap::new(),
@@ -50,7 +50,7 @@ impl Store {
     }
 
     /// Notes what became of an incident; the incident that changed the longest ago is forgotten where there is no room.
-    pub fn record(&mut self, change: &Change) {
+    pub(super) fn record(&mut self, change: &Change) {
         let alert = change.alert();
         if let Some(old) = self.seq_of.insert(alert.id, alert.seq) {
             self.by_seq.remove(&old);
@@ -65,7 +65,7 @@ impl Store {
     }
 
     /// Keeps the first packets of an incident that is remembered, where there are more of them than before.
-    pub fn keep(&mut self, id: u64, facts: &[Fact]) {
+    pub(super) fn keep(&mut self, id: u64, facts: &[Fact]) {
         let known = self.evidence.get(&id).map_or(0, |known| known.len());
         if facts.len() >= known && !facts.is_empty() && self.seq_of.contains_key(&id) {
             self.evidence.insert(id, facts.into());
@@ -74,7 +74,7 @@ impl Store {
 
     /// One incident in its latest state, with its first packets; `None` where it is not remembered.
     #[must_use]
-    pub fn alert(&self, id: u64) -> Option<Alert> {
+    pub(super) fn alert(&self, id: u64) -> Option<Alert> {
         let alert = self.by_seq.get(self.seq_of.get(&id)?)?;
         let facts = self.evidence.get(&id).map_or(&[][..], |facts| facts);
         Some(Alert {
@@ -84,19 +84,14 @@ impl Store {
     }
 
     /// How many incidents are remembered.
+    #[cfg(test)]
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.by_seq.len()
     }
 
-    /// Is none remembered?
-    #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.by_seq.is_empty()
-    }
-
     /// Alerts that changed after `after_seq`, at most `limit` of them (0 is as many as there may be).
-    pub fn query(
+    pub(super) fn query(
         &self,
         after_seq: u64,
         limit: u32,
