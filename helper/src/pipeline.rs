@@ -88,8 +88,8 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
         .map_err(|error| Failure::no_bus(&error))?;
     let service = Service::new(Box::new(polkit), Arc::clone(&board), history, test_in);
     let announcer = service.announcer();
-    let leaving = serve(&connection, service).await?;
-    let bus_gone = tokio::spawn(announcer.forgetting(leaving));
+    let following = serve(&connection, service).await?;
+    let bus_gone = tokio::spawn(following);
     let announcing = tokio::spawn(announcer.announce(connection.clone(), change_out));
 
     let keeping_time = Arc::clone(&intake);
@@ -128,23 +128,22 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     ended
 }
 
-/// Puts the object on the bus and takes the name; returns what tells of connections that leave.
+/// Puts the object on the bus and takes the name; returns what follows those who are served, until the bus is gone.
 async fn serve(
     connection: &Connection,
     service: Service,
-) -> Result<fdo::NameOwnerChangedStream, Failure> {
+) -> Result<impl Future<Output = ()> + Send + use<>, Failure> {
     let served = async {
+        let following = service.follow(connection).await?;
         connection
             .object_server()
             .at(names::HELPER_PATH, service)
             .await?;
-        let bus = fdo::DBusProxy::new(connection).await?;
-        let leaving = bus.receive_name_owner_changed_with_args(&[(2, "")]).await?;
         let flags = fdo::RequestNameFlags::DO_NOT_QUEUE;
         connection
             .request_name_with_flags(names::HELPER_BUS_NAME, flags)
             .await?;
-        Ok(leaving)
+        Ok(following)
     };
     served
         .await

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 use wallwatch_dbus::names;
 use wallwatch_helper::{
-    authority::{Authority, Judgement},
+    authority::{Answer, Authority, Judgement},
     board::Board,
     capture::Capture,
     event::Timestamp,
@@ -13,7 +13,7 @@ use wallwatch_helper::{
     source::health::Health,
     store::History,
 };
-use zbus::{message::Header, object_server::Interface as _};
+use zbus::{names::UniqueName, object_server::Interface as _};
 use zbus_xml::{Annotation, Arg, Interface, Node};
 
 /// The contract.
@@ -27,8 +27,17 @@ const UNIT: &str = include_str!("../../helper/systemd/wallwatch-helper.service")
 struct Everybody;
 
 impl Authority for Everybody {
-    fn check<'a>(&'a self, _: &'a Header<'_>, _: &'static str, _: bool) -> Judgement<'a> {
-        Box::pin(async { Ok(()) })
+    fn user_of<'a>(&'a self, _: &'a UniqueName<'a>) -> Answer<'a, u32> {
+        Box::pin(async { Ok(0) })
+    }
+
+    fn judge<'a>(
+        &'a self,
+        _: &'a UniqueName<'a>,
+        _: &'static str,
+        _: bool,
+    ) -> Answer<'a, Judgement> {
+        Box::pin(async { Ok(Judgement::Allowed) })
     }
 }
 

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
-use futures_lite::StreamExt as _;
 use tokio::{
     sync::{Notify, mpsc},
     task::JoinSet,
 };
 use wallwatch_dbus::{Status, names};
-use zbus::{Connection, fdo, names::BusName, object_server::SignalEmitter};
+use zbus::{Connection, names::BusName, object_server::SignalEmitter};
 
 use super::{Service, subscribers::Subscribers};
 use crate::{alert::Change, board::Board};
@@ -73,23 +72,12 @@ impl Announcer {
         }
     }
 
-    /// Forgets subscribers that leave the bus, until the bus is gone.
-    pub fn forgetting(
-        &self,
-        mut leaving: fdo::NameOwnerChangedStream,
-    ) -> impl Future<Output = ()> + use<> {
-        let subscribers = Arc::clone(&self.subscribers);
-        async move {
-            while let Some(signal) = leaving.next().await {
-                if let Ok(arguments) = signal.args() {
-                    subscribers.remove(arguments.name.as_str());
-                }
-            }
-        }
-    }
-
     async fn tell_change(&self, connection: &Connection, change: &Change) -> zbus::Result<()> {
         for name in self.subscribers.names() {
+            // It may have been dropped while another was told.
+            if !self.subscribers.contains(&name) {
+                continue;
+            }
             let emitter = emitter(connection)?.set_destination(BusName::Unique(name.into_inner()));
             let told = match change {
                 Change::Raised(alert) => Service::alert_raised(&emitter, alert.seq, alert).await,
@@ -103,6 +91,10 @@ impl Announcer {
 
     async fn tell_status(&self, connection: &Connection, status: &Status) -> zbus::Result<()> {
         for name in self.subscribers.names() {
+            // It may have been dropped while another was told.
+            if !self.subscribers.contains(&name) {
+                continue;
+            }
             let emitter = emitter(connection)?.set_destination(BusName::Unique(name.into_inner()));
             Service::status_changed(&emitter, status).await?;
         }

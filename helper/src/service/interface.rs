@@ -8,13 +8,8 @@ use super::{Refusal, Service};
 #[zbus::interface(name = "org.wallwatch.Helper1", introspection_docs = false)]
 impl Service {
     #[zbus(out_args("last_seq"))]
-    async fn subscribe(
-        &self,
-        #[zbus(header)] header: Header<'_>,
-        #[zbus(connection)] connection: &Connection,
-    ) -> Result<u64, Refusal> {
-        let _pass = self.let_in(&header, names::ACTION_MONITOR).await?;
-        self.add_subscriber(&header, connection).await?;
+    async fn subscribe(&self, #[zbus(header)] header: Header<'_>) -> Result<u64, Refusal> {
+        self.add_subscriber(&header).await?;
         Ok(self.board.last_seq())
     }
 

@@ -4,22 +4,31 @@
 //! each to its own connection, never to everybody.
 
 mod announcer;
+mod callers;
 mod gate;
 mod interface;
 mod past;
+mod sessions;
 mod settings;
 mod subscribers;
 
 use std::{fmt, sync::Arc};
 
+use futures_lite::StreamExt as _;
 use tokio::sync::{mpsc, oneshot};
-use wallwatch_dbus::Error;
+use wallwatch_dbus::{Error, names};
 use zbus::{BoxDBusError, Connection, fdo, message::Header, names::OwnedUniqueName};
 
 pub use announcer::Announcer;
 
-use crate::{authority::Authority, board::Board, capture, store::History};
+use crate::{
+    authority::{self, Authority, Judgement},
+    board::Board,
+    capture,
+    store::History,
+};
 use gate::{Gate, Pass};
+use sessions::Sessions;
 use subscribers::Subscribers;
 
 /// A call that is refused or failed.
@@ -30,8 +39,9 @@ pub type TestRequest = oneshot::Sender<u64>;
 
 /// The object.
 pub struct Service {
-    authority: Box<dyn Authority>,
-    gate: Gate,
+    authority: Arc<dyn Authority>,
+    gate: Arc<Gate>,
+    sessions: Arc<Sessions>,
     subscribers: Arc<Subscribers>,
     board: Arc<Board>,
     history: History,
@@ -56,10 +66,15 @@ impl Service {
         history: History,
         tests: mpsc::Sender<TestRequest>,
     ) -> Self {
+        let (authority, subscribers) = (Arc::from(authority), Arc::default());
         Self {
+            sessions: Arc::new(Sessions::new(
+                Arc::clone(&authority),
+                Arc::clone(&subscribers),
+            )),
             authority,
-            gate: Gate::new(),
-            subscribers: Arc::default(),
+            gate: Arc::new(Gate::new()),
+            subscribers,
             board,
             history,
             tests,
@@ -72,28 +87,68 @@ impl Service {
         Announcer::new(Arc::clone(&self.subscribers), Arc::clone(&self.board))
     }
 
+    /// Follows who leaves the bus and whose rights may have changed, until the bus is gone. The streams are open when this returns, and
+    /// are read for as long as the future is polled.
+    pub async fn follow(
+        &self,
+        connection: &Connection,
+    ) -> zbus::Result<impl Future<Output = ()> + Send + use<>> {
+        let bus = fdo::DBusProxy::new(connection).await?;
+        let mut leaving = bus.receive_name_owner_changed_with_args(&[(2, "")]).await?;
+        let changes = authority::changes(connection).await?;
+        let polkit = authority::comings(connection).await?;
+        let (gate, subscribers) = (Arc::clone(&self.gate), Arc::clone(&self.subscribers));
+        let sessions = Arc::clone(&self.sessions);
+        let forget = async move {
+            while let Some(signal) = leaving.next().await {
+                if let Ok(arguments) = signal.args() {
+                    subscribers.remove(arguments.name.as_str());
+                    gate.left(arguments.name.as_str());
+                }
+            }
+        };
+        Ok(async move {
+            tokio::select! {
+                () = forget => {}
+                () = sessions.listen(changes, polkit) => {}
+                () = sessions.judge() => {}
+            }
+        })
+    }
+
     /// Lets the sender of a call in, or says why not.
     async fn let_in(&self, header: &Header<'_>, action: &'static str) -> Result<Pass<'_>, Refusal> {
-        let pass = self.gate.enter(header).await?;
-        self.authority.check(header, action, pass.dialog).await?;
+        let mut pass = self.gate.enter(header, &*self.authority).await?;
+        let judgement = pass.unless_left(self.judge(&pass, action)).await?;
+        pass.by_password = judgement == Judgement::AllowedByPassword;
         Ok(pass)
     }
 
-    async fn add_subscriber(
-        &self,
-        header: &Header<'_>,
-        connection: &Connection,
-    ) -> Result<(), Refusal> {
-        let sender = header
-            .sender()
-            .ok_or_else(|| fdo::Error::AccessDenied("The call has no sender.".to_owned()))?;
-        let name = OwnedUniqueName::from(sender.to_owned());
-        let bus = fdo::DBusProxy::new(connection).await?;
-        let uid = bus.get_connection_unix_user(sender.clone().into()).await?;
-        self.subscribers.add(name.clone(), uid)?;
-        // It may have left the bus before it was added, and nobody would ever take it out.
-        if !bus.name_has_owner(sender.clone().into()).await? {
-            self.subscribers.remove(name.as_str());
+    /// Asks polkit without a dialog first: who needs none takes no place of those who do, and is known as somebody without a password.
+    async fn judge(&self, pass: &Pass<'_>, action: &'static str) -> Result<Judgement, fdo::Error> {
+        let turn = pass.turn().await?;
+        let mut judgement = self.authority.judge(pass.name(), action, false).await?;
+        drop(turn);
+        let dialog = pass.dialog && judgement == Judgement::Challenged;
+        if dialog {
+            let _open = pass.open_dialog()?;
+            judgement = self.authority.judge(pass.name(), action, true).await?;
+        }
+        judgement.refusal(action, dialog).map_or(Ok(judgement), Err)
+    }
+
+    async fn add_subscriber(&self, header: &Header<'_>) -> Result<(), Refusal> {
+        let changes = self.sessions.changes();
+        let pass = self.let_in(header, names::ACTION_MONITOR).await?;
+        let name = OwnedUniqueName::from(pass.name().clone());
+        self.subscribers.add(name, pass.uid(), pass.by_password)?;
+        // It may have left the bus before it was added, and nobody would ever take it out;
+        if pass.has_left() {
+            self.subscribers.remove(pass.name());
+        }
+        // or it was judged by what was true just before a change, and nobody would ever judge it again.
+        if self.sessions.changes() != changes {
+            self.sessions.ring();
         }
         Ok(())
     }
