@@ -8,7 +8,13 @@ use std::{
 
 use serde::Deserialize;
 
-use crate::{detect, rules::Rules, source::nflog::DEFAULT_GROUP, store::DEFAULT_CAPACITY};
+use crate::{
+    detect,
+    hook::{self, Hooks},
+    rules::Rules,
+    source::nflog::DEFAULT_GROUP,
+    store::DEFAULT_CAPACITY,
+};
 
 /// Where the configuration lies if the command line does not say.
 pub const DEFAULT_PATH: &str = "/etc/wallwatch/config.toml";
@@ -84,6 +90,9 @@ struct Written {
     history: History,
     detect: detect::Config,
     rule: Rules,
+    hook: Hooks,
+    #[serde(deserialize_with = "absolute_path")]
+    hook_socket: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -176,6 +185,10 @@ pub struct Config {
     pub detect: detect::Config,
     /// What is trusted and muted.
     pub rules: Rules,
+    /// The scripts that run when there is an alert or an event.
+    pub hooks: Hooks,
+    /// Where the program listens that runs them.
+    pub hook_socket: PathBuf,
     /// The file that it stands in, or would stand in.
     pub path: PathBuf,
     /// How the file's text has to be changed to set another group.
@@ -252,6 +265,8 @@ impl Config {
             history: file.history.alerts.unwrap_or(DEFAULT_CAPACITY),
             detect: file.detect,
             rules: file.rule,
+            hooks: file.hook,
+            hook_socket: file.hook_socket.unwrap_or_else(|| hook::SOCKET.into()),
             path: path.to_owned(),
             place,
         }

@@ -27,6 +27,7 @@ pub mod explain;
 pub mod exposure;
 pub mod failure;
 pub mod flow;
+pub mod hook;
 pub mod intake;
 mod journal;
 pub mod neighbourhood;

@@ -34,7 +34,7 @@ pub struct Block {
 
 impl Block {
     /// Reads an address with or without the length of its prefix in bits; the bits behind must be 0.
-    fn parse(text: &str) -> Result<Self, String> {
+    pub(crate) fn parse(text: &str) -> Result<Self, String> {
         let (address, prefix_len) = match text.split_once('/') {
             Some((address, length)) => (address, Some(length)),
             None => (text, None),
@@ -82,12 +82,12 @@ impl Block {
         }
     }
 
-    fn contains(self, address: IpAddr) -> bool {
+    pub(crate) fn contains(self, address: IpAddr) -> bool {
         shares_prefix(self.address, address, self.prefix_len)
     }
 
     /// Is the source of an alert within, be it an address or a whole /64?
-    fn contains_source(self, source: &str) -> bool {
+    pub(crate) fn contains_source(self, source: &str) -> bool {
         Self::parse(source).is_ok_and(|source| {
             source.prefix_len >= self.prefix_len && self.contains(source.address)
         })
@@ -166,7 +166,7 @@ impl TryFrom<Written> for Rule {
 }
 
 /// Is a packet of this kind by itself? Others become it only by their number.
-const fn is_of_one_packet(kind: Kind) -> bool {
+pub(crate) const fn is_of_one_packet(kind: Kind) -> bool {
     !matches!(
         kind,
         Kind::HostSweep
