@@ -137,6 +137,41 @@ words! {
 }
 
 impl Kind {
+    /// What an incident is, in a few words for people: "Port scan (SYN)".
+    #[must_use]
+    pub const fn title(self) -> &'static str {
+        match self {
+            Self::TcpSynScan => "Port scan (SYN)",
+            Self::TcpConnectScan => "Port scan (connect)",
+            Self::TcpFinScan => "Stealth scan (FIN)",
+            Self::TcpNullScan => "Stealth scan (NULL)",
+            Self::TcpXmasScan => "Stealth scan (XMAS)",
+            Self::TcpMaimonScan => "Stealth scan (Maimon)",
+            Self::TcpAckScan => "Firewall probe (ACK)",
+            Self::TcpBadFlags => "Malformed TCP packets",
+            Self::UdpScan => "UDP port scan",
+            Self::SctpScan => "SCTP port scan",
+            Self::IpProtocolScan => "IP protocol scan",
+            Self::PingSweep => "Ping sweep",
+            Self::HostSweep => "Host sweep",
+            Self::DistributedScan => "Port scan from many sources",
+            Self::OsFingerprint => "Operating system probe",
+            Self::BruteForce => "Log-in attempts",
+            Self::Worm => "Worm",
+            Self::SynFlood => "SYN flood",
+            Self::UdpFlood => "UDP flood",
+            Self::IcmpFlood => "ICMP flood",
+            Self::ReplyFlood => "Flood of answers",
+            Self::Land => "LAND attack",
+            Self::Smurf => "Smurf attack",
+            Self::Bogon => "Impossible source address",
+            Self::RogueDhcp => "Second DHCP server",
+            Self::RogueRa => "Second IPv6 router",
+            Self::Signature => "Known attack",
+            Self::Test => "Test alert",
+        }
+    }
+
     /// The family whose incident an attack of this kind belongs to.
     #[must_use]
     pub const fn family(self) -> Family {

@@ -35,6 +35,7 @@ pub mod packet;
 pub mod pipeline;
 pub mod replay;
 pub mod rules;
+pub mod runner;
 pub mod service;
 pub mod source;
 pub mod sources;

@@ -9,39 +9,10 @@ use super::{ago, count, date_time, moment_of_day, sanitize, sanitize_sentences, 
 /// What an incident is, in a few words: "Port scan (SYN)". A kind this version does not know is named by its word.
 #[must_use]
 pub fn what(alert: &Alert) -> Cow<'_, str> {
-    let Some(kind) = alert.kind() else {
-        return sanitize(&alert.kind);
-    };
-    Cow::Borrowed(match kind {
-        Kind::TcpSynScan => "Port scan (SYN)",
-        Kind::TcpConnectScan => "Port scan (connect)",
-        Kind::TcpFinScan => "Stealth scan (FIN)",
-        Kind::TcpNullScan => "Stealth scan (NULL)",
-        Kind::TcpXmasScan => "Stealth scan (XMAS)",
-        Kind::TcpMaimonScan => "Stealth scan (Maimon)",
-        Kind::TcpAckScan => "Firewall probe (ACK)",
-        Kind::TcpBadFlags => "Malformed TCP packets",
-        Kind::UdpScan => "UDP port scan",
-        Kind::SctpScan => "SCTP port scan",
-        Kind::IpProtocolScan => "IP protocol scan",
-        Kind::PingSweep => "Ping sweep",
-        Kind::HostSweep => "Host sweep",
-        Kind::DistributedScan => "Port scan from many sources",
-        Kind::OsFingerprint => "Operating system probe",
-        Kind::BruteForce => "Log-in attempts",
-        Kind::Worm => "Worm",
-        Kind::SynFlood => "SYN flood",
-        Kind::UdpFlood => "UDP flood",
-        Kind::IcmpFlood => "ICMP flood",
-        Kind::ReplyFlood => "Flood of answers",
-        Kind::Land => "LAND attack",
-        Kind::Smurf => "Smurf attack",
-        Kind::Bogon => "Impossible source address",
-        Kind::RogueDhcp => "Second DHCP server",
-        Kind::RogueRa => "Second IPv6 router",
-        Kind::Signature => "Known attack",
-        Kind::Test => "Test alert",
-    })
+    match alert.kind() {
+        Some(kind) => Cow::Borrowed(kind.title()),
+        None => sanitize(&alert.kind),
+    }
 }
 
 /// The first line of a popup: "Port scan (SYN) - high".

@@ -3,6 +3,7 @@
 //! [`config`] is how a hook is written, read by [`words`], and [`filter`] says for which alerts and events it runs. The same type stands
 //! in the administrator's configuration and in a user's.
 
+pub mod call;
 pub mod config;
 pub mod filter;
 pub mod words;

@@ -1,4 +1,4 @@
-//! The only place that starts a program: by absolute path, with an empty environment and with one capability at most.
+//! The only place of the helper that starts a program: by absolute path, with an empty environment and with one capability at most.
 #![expect(unsafe_code, reason = "system calls between fork and exec")]
 
 use std::{
@@ -77,7 +77,7 @@ fn command(program: &Path, arguments: &[&str], capability: Option<Capability>) -
 }
 
 /// Has the kernel end this process when its parent ends (`PR_SET_PDEATHSIG`, prctl(2)).
-fn end_with(parent: libc::pid_t) -> io::Result<()> {
+pub(super) fn end_with(parent: libc::pid_t) -> io::Result<()> {
     // SAFETY: prctl(2) takes numbers here.
     if unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGTERM) } < 0 {
         return Err(io::Error::last_os_error());
@@ -106,7 +106,7 @@ struct CapabilityData {
 }
 
 /// Gives up every capability but this one, and hands it on over the exec as an ambient one (capabilities(7)).
-fn keep_only(capability: Option<Capability>) -> io::Result<()> {
+pub(super) fn keep_only(capability: Option<Capability>) -> io::Result<()> {
     // SAFETY: prctl(2) takes numbers here.
     if unsafe {
         libc::prctl(

@@ -1,0 +1,5 @@
+//! The program that runs the scripts of system hooks.
+
+fn main() -> std::process::ExitCode {
+    wallwatch_helper::runner::main()
+}
