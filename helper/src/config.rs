@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::{
     detect,
     hook::{self, Hooks},
-    rules::Rules,
+    rules::{self, Rule},
     source::nflog::DEFAULT_GROUP,
     store::DEFAULT_CAPACITY,
 };
@@ -89,7 +89,8 @@ struct Written {
     nfqueue: Queues,
     history: History,
     detect: detect::Config,
-    rule: Rules,
+    #[serde(deserialize_with = "rules::few")]
+    rule: Vec<Rule>,
     hook: Hooks,
     #[serde(deserialize_with = "absolute_path")]
     hook_socket: Option<PathBuf>,
@@ -183,8 +184,8 @@ pub struct Config {
     pub history: usize,
     /// The thresholds of detection.
     pub detect: detect::Config,
-    /// What is trusted and muted.
-    pub rules: Rules,
+    /// The rules that stand in it.
+    pub rules: Vec<Rule>,
     /// The scripts that run when there is an alert or an event.
     pub hooks: Hooks,
     /// Where the program listens that runs them.
@@ -457,7 +458,7 @@ mod tests {
             (
                 "[[rule]]\ntype = \"mute\"\nport = 22\n\n[[rule]]\ntype = \"drop\"\nport = 22\n",
                 "line 6",
-                "expected `trust` or `mute`",
+                "use trust, mute, noise or network",
             ),
             (
                 "[[rule]]\ntype = \"mute\"\nsource = \"192.0.2.7/24\"\n",
@@ -467,7 +468,7 @@ mod tests {
             (
                 "[[rule]]\ntype = \"mute\"\nsuorce = \"192.0.2.7\"\n",
                 "line 3",
-                "expected one of `type`, `source`, `interface`, `kind`, `port`, `comment`",
+                "expected one of `type`, `source`, `interface`, `kind`, `port`, `class`, `on`, `gateway`, `place`, `comment`",
             ),
             ("nflog.group = 70000\n", "line 1", "70000"),
             ("\n\nhistory.alerts = 0\n", "line 3", "from 1 to 100000"),
@@ -527,7 +528,7 @@ mod tests {
             detect::Config::default(),
             "the file shows the defaults"
         );
-        assert_ne!(config.rules, Rules::default(), "and what rules look like");
+        assert_eq!(config.rules.len(), 4, "and what rules look like");
     }
 
     #[test]

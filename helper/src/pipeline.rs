@@ -18,6 +18,7 @@ use crate::{
     config::Config,
     failure::Failure,
     intake::Intake,
+    rules::Rules,
     service::{Service, TestRequest},
     sources::{Healths, Sources},
     store::History,
@@ -73,8 +74,8 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     let first_seq = u64::try_from(started_at.0).unwrap_or(1);
     let surroundings = Surroundings::open();
     let neighbourhood = surroundings.watch().borrow().clone();
-    let watcher =
-        Watcher::new(config.detect, neighbourhood, first_seq).with_rules(config.rules.clone());
+    let rules = Rules::of(&config.rules);
+    let watcher = Watcher::new(config.detect, neighbourhood, first_seq).with_rules(rules);
     let intake = Intake::new(watcher, history.clone(), change_in, Arc::clone(&board));
     let outlook = surroundings.outlook();
     let ufw_heard = outlook.ufw_heard();

@@ -9,6 +9,7 @@ use wallwatch_helper::{
     neighbourhood::Neighbourhood,
     packet::{IpOptions, Packet, Protocol, Tcp, TcpFlags, Transport},
     replay::Replay,
+    rules::Rules,
 };
 
 /// The file that the text claims to be.
@@ -29,8 +30,8 @@ pub fn check(input: &[u8]) {
     assert!(config.group > 0 && config.history > 0, "{config:?}");
     assert!(config.set_group_command(7).contains('7'));
     let start = Timestamp(0);
-    let mut replay =
-        Replay::new(config.detect, Neighbourhood::default(), start, start).with_rules(config.rules);
+    let mut replay = Replay::new(config.detect, Neighbourhood::default(), start, start)
+        .with_rules(Rules::of(&config.rules));
     for port in 1..=64 {
         replay.feed(Ok(probe(port)));
         assert!(replay.next_final().is_none_or(|alert| alert.severity > 0));

@@ -100,6 +100,8 @@ pub(super) struct Incident {
     entered: ArrayVec<(Protocol, IpAddr, u16), MAX_ENTERED>,
     /// How bad it is by what was asked for alone.
     by_breadth: Severity,
+    /// Is it one level worse, for where it comes from?
+    pub(super) lifted: bool,
 }
 
 impl Incident {
@@ -162,6 +164,7 @@ impl Incident {
             facts: Vec::new(),
             entered: ArrayVec::new(),
             by_breadth: Severity::Low,
+            lifted: false,
         }
     }
 
@@ -471,9 +474,20 @@ impl Incident {
         self.severity = self.severity.max(severity);
     }
 
-    /// The severity to be told. Where nobody has told what listens, whoever was let in is taken for connected; but that is not kept, as it may
-    /// turn out otherwise.
+    /// The severity to be told: one level worse where it was lifted. Where nobody has told what listens, whoever was let in is taken
+    /// for connected; but that is not kept, as it may turn out otherwise.
     pub(super) fn severity_beside(&self, exposure: &Exposure) -> Severity {
+        match self.severity_by_itself(exposure) {
+            Severity::Info if self.lifted => Severity::Low,
+            Severity::Low if self.lifted => Severity::Medium,
+            // The worst is kept for those who got in.
+            Severity::Medium if self.lifted => Severity::High,
+            as_it_is => as_it_is,
+        }
+    }
+
+    /// The same, wherever it comes from.
+    fn severity_by_itself(&self, exposure: &Exposure) -> Severity {
         if self.is_connected(exposure) {
             Severity::Critical
         } else {
@@ -660,13 +674,14 @@ impl Incident {
             } else {
                 self.kinds().0
             },
-            severity: self.severity_beside(exposure),
+            severity: self.severity_by_itself(exposure),
             ports: self.ports.len(),
             others: self.asked.len(),
             verdict: self.fates.verdict(),
             exposed: exposure.is_known().then_some(exposed),
             connected: self.is_connected(exposure),
             fingerprinted: self.is_fingerprinted(),
+            lifted: self.lifted,
             ignored: self.traits.contains(&"forged") && !self.traits.contains(&"on-link"),
         })
     }

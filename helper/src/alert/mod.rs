@@ -174,6 +174,44 @@ impl Incidents {
         }
     }
 
+    /// Goes by other thresholds from now on.
+    pub const fn set_config(&mut self, config: Config) {
+        self.config = config;
+    }
+
+    /// Tells once more of the open incidents of which `is_news` says so, by their present state.
+    pub fn tell_again(&mut self, changes: &mut Vec<Change>, is_news: impl Fn(&Alert) -> bool) {
+        let Self {
+            open,
+            exposure,
+            next_seq,
+            ..
+        } = self;
+        let mut news: Vec<&mut Open> = open.values_mut().collect();
+        news.retain(|open| is_news(&open.incident.alert(0, exposure)));
+        news.sort_unstable_by_key(|open| open.incident.id);
+        for open in news {
+            // What was held back is in it, and is looked for at its beat in vain.
+            open.untold = false;
+            changes.push(Change::Updated(numbered(
+                next_seq,
+                &mut open.incident,
+                exposure,
+            )));
+        }
+    }
+
+    /// Makes an incident one level worse, for good, and its alert with it; nothing is done twice.
+    pub fn lift(&mut self, alert: &mut Alert) {
+        let open = self.open.values_mut().map(|open| &mut open.incident);
+        let mut all = open.chain(self.remembered.values_mut());
+        let found = all.find(|incident| incident.id == alert.id);
+        if let Some(incident) = found.filter(|incident| !incident.lifted) {
+            incident.lifted = true;
+            incident.put_beside(&self.exposure, alert);
+        }
+    }
+
     /// The first packets of an incident that is open, or may begin again.
     #[must_use]
     pub fn evidence(&self, id: u64) -> &[Fact] {

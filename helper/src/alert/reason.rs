@@ -4,6 +4,10 @@ use wallwatch_dbus::{Family, Kind, Severity, Verdict};
 
 /// What the reason is made of.
 #[derive(Debug)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "facts about an incident, each of its own"
+)]
 pub(super) struct Grounds<'a> {
     pub(super) kind: Kind,
     pub(super) severity: Severity,
@@ -18,6 +22,8 @@ pub(super) struct Grounds<'a> {
     pub(super) connected: bool,
     /// Are there packets that tell the operating system?
     pub(super) fingerprinted: bool,
+    /// Is it worse for coming from this very network?
+    pub(super) lifted: bool,
     /// Are they such that hosts ignore them?
     pub(super) ignored: bool,
 }
@@ -28,6 +34,9 @@ pub(super) fn reason(grounds: &Grounds<'_>) -> String {
     if let Some(outcome) = outcome(grounds) {
         text.push(' ');
         text.push_str(&outcome);
+    }
+    if grounds.lifted {
+        text.push_str(" It comes from this network itself, which a rule calls public.");
     }
     text
 }
@@ -155,6 +164,7 @@ mod tests {
 
     fn grounds(kind: Kind, severity: Severity, ports: u32) -> Grounds<'static> {
         Grounds {
+            lifted: false,
             kind,
             severity,
             ports,

@@ -28,6 +28,7 @@ mod trace;
 mod track;
 mod tries;
 mod udp;
+mod unexcused;
 
 pub(crate) use class::is_neighbour_port;
 pub use class::{Class, Harmless, Nature, Probe, classify};
@@ -55,3 +56,16 @@ pub use track::{MAX_FIRST_PORTS, Tally, Track};
 pub(crate) use tries::is_log_in;
 pub use tries::{Tries, Trying};
 pub(crate) use udp::is_peer_port;
+pub use unexcused::unexcused;
+
+use wallwatch_dbus::Family;
+
+/// The families of those who look for something.
+pub const SCANS: [Family; 6] = [
+    Family::TcpProbe,
+    Family::TcpStealth,
+    Family::Udp,
+    Family::Sctp,
+    Family::IpProtocol,
+    Family::Icmp,
+];

@@ -70,6 +70,11 @@ impl Scan {
         }
     }
 
+    /// Goes by other thresholds from now on.
+    pub const fn set_config(&mut self, config: Config) {
+        self.config = config;
+    }
+
     /// The number by which an origin's probes of one family are found, here and elsewhere. Nobody can foresee it.
     ///
     /// Senders that nobody can be are many names for one, and what tells nothing but that it is in pieces belongs to what the

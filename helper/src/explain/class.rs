@@ -71,7 +71,7 @@ words! {
         Malformed = "malformed",
         /// A frame that is neither IP nor ARP.
         Frame = "frame",
-        /// Of somebody, or by a way, that a rule of the configuration trusts.
+        /// Of somebody, or by a way, that a rule trusts.
         Trusted = "trusted",
     }
 }
@@ -113,7 +113,7 @@ impl Noise {
             Self::Martian => "addresses that cannot be where they were seen",
             Self::Malformed => "against the rules, so that nobody takes it",
             Self::Frame => "neither IP nor ARP",
-            Self::Trusted => "trusted by a rule of the configuration",
+            Self::Trusted => "trusted by a rule",
         }
     }
 }

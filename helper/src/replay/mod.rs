@@ -67,7 +67,7 @@ impl Replay {
         }
     }
 
-    /// The same with rules that trust and mute.
+    /// The same with these rules.
     #[must_use]
     pub fn with_rules(self, rules: Rules) -> Self {
         Self {

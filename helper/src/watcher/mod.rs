@@ -8,7 +8,7 @@ use crate::{
     alert::{Change, Incidents},
     detect::{
         self, Class, Crowd, Crowds, Fact, Flood, Floods, Intrusion, Lan, Nature, Opening, Probe,
-        Sampling, Scan, Sighting, Tool, Trace, Tries, classify, classify_flow,
+        SCANS, Sampling, Scan, Sighting, Tool, Trace, Tries, classify, classify_flow, unexcused,
     },
     event::{Event, Feed, Interface, Prefix, Timestamp},
     explain::{self, Ledger, Noise},
@@ -18,16 +18,6 @@ use crate::{
     packet::{IpOptions, Packet, Protocol, Tcp, TcpFlags, Transport},
     rules::Rules,
 };
-
-/// The families of those who look for something.
-const SCANS: [Family; 6] = [
-    Family::TcpProbe,
-    Family::TcpStealth,
-    Family::Udp,
-    Family::Sctp,
-    Family::IpProtocol,
-    Family::Icmp,
-];
 
 /// Did a source ask for no other ports than those by which nmap finds hosts: HTTPS by a SYN, HTTP by an ACK (nmap.h,
 /// `DEFAULT_TCP_PROBE_PORT_SPEC` and -sn in nmap(1))?
@@ -81,10 +71,34 @@ impl Watcher {
         }
     }
 
-    /// The same with what the administrator trusts and mutes.
+    /// The same with these rules.
     #[must_use]
     pub fn with_rules(self, rules: Rules) -> Self {
         Self { rules, ..self }
+    }
+
+    /// Goes by other rules from now on. What was detected stays; open incidents that pop up no more, or are worse than they were told,
+    /// are told again.
+    pub fn set_rules(&mut self, rules: Rules, changes: &mut Vec<Change>) {
+        let before = std::mem::replace(&mut self.rules, rules);
+        let (after, neighbourhood) = (&self.rules, &self.neighbourhood);
+        self.incidents.tell_again(changes, |alert| {
+            before.mutes(alert, neighbourhood) != after.mutes(alert, neighbourhood)
+                || after.lifts(alert, neighbourhood)
+        });
+    }
+
+    /// The rules that it goes by.
+    #[must_use]
+    pub const fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
+    /// Goes by other thresholds from now on; what was detected stays.
+    pub const fn set_config(&mut self, config: detect::Config) {
+        self.config = config;
+        self.scan.set_config(config);
+        self.incidents.set_config(config);
     }
 
     /// Takes over what is newly known of this machine.
@@ -115,7 +129,7 @@ impl Watcher {
             self.weigh_intrusion(&trace, &intrusion, changes);
             return true;
         }
-        let judged = classify(event, &self.neighbourhood, &self.flows);
+        let judged = self.judge(event);
         if self.trusts(&trace, judged.kind()) {
             return false;
         }
@@ -132,6 +146,20 @@ impl Watcher {
             self.weigh(&trace, probe, changes);
         }
         !is_noise
+    }
+
+    /// What an event's packet is for. What the rules do not hold for harmless is a probe.
+    fn judge(&self, event: &Event) -> Class {
+        let judged = classify(event, &self.neighbourhood, &self.flows);
+        if self.rules.excuse_all_noise() {
+            return judged;
+        }
+        match explain::class_of(event, &judged, &self.neighbourhood, &self.flows) {
+            explain::Class::Noise(class) if !self.rules.excuses(class) => {
+                unexcused(event, &judged, &self.neighbourhood)
+            }
+            _ => judged,
+        }
     }
 
     /// Takes in a packet of a flood: whoever sent it takes no place of those who are watched.
@@ -180,12 +208,12 @@ impl Watcher {
     /// Does a rule trust this, which would belong to an attack of such a kind if it were not harmless? Then it is counted.
     #[inline]
     fn trusts(&mut self, trace: &Trace, kind: Option<Kind>) -> bool {
-        let Some(rule) = self.rules.trusting(trace, kind) else {
+        let Some(comment) = self.rules.trusting(trace, kind) else {
             return false;
         };
         let seen = (trace.time, trace.src, trace.feed);
         self.noise
-            .count(Noise::Trusted, seen, || explain::trusted(trace, rule));
+            .count(Noise::Trusted, seen, || explain::trusted(trace, comment));
         true
     }
 
@@ -195,17 +223,21 @@ impl Watcher {
         &self.noise
     }
 
-    /// Takes the popup from changes of incidents that a rule mutes. To be called before anybody is told of them.
-    pub fn mute(&self, changes: &mut [Change]) {
+    /// Takes the popup from changes of incidents that a rule mutes, and makes those worse that come from a public network. To be
+    /// called before anybody is told of them.
+    pub fn mute(&mut self, changes: &mut [Change]) {
         for change in changes {
             let (Change::Raised(alert) | Change::Updated(alert) | Change::Closed(alert)) = change;
-            alert.popup &= !self.rules.mutes(alert);
+            if self.rules.lifts(alert, &self.neighbourhood) {
+                self.incidents.lift(alert);
+            }
+            alert.popup &= !self.rules.mutes(alert, &self.neighbourhood);
         }
     }
 
     /// Puts right what was told of this packet, which is what the event says now.
     pub fn put_right(&mut self, event: &Event, told: Verdict) {
-        let Class::Probe(probe) = classify(event, &self.neighbourhood, &self.flows) else {
+        let Class::Probe(probe) = self.judge(event) else {
             return;
         };
         let trace = Trace::from(event);

@@ -142,7 +142,7 @@ pub(crate) fn run(args: &Args, printer: &Printer) -> Result<ExitCode, Error> {
 fn settings(path: Option<&Path>) -> Result<Option<(detect::Config, Rules)>, Error> {
     path.map(|path| Config::load(Some(path)))
         .transpose()
-        .map(|config| config.map(|config| (config.detect, config.rules)))
+        .map(|config| config.map(|config| (config.detect, Rules::of(&config.rules))))
         .map_err(|error| Error::File(error.to_string()))
 }
 

@@ -9,6 +9,8 @@ use crate::{
     flow::{Ends, TcpState, Tuple},
 };
 
+mod ruled;
+
 const START: Timestamp = Timestamp(1_800_000_000_000_000);
 const MINUTE: i64 = 60 * Timestamp::SECOND;
 const HOUR: i64 = 60 * MINUTE;
@@ -766,9 +768,10 @@ fn a_scanner_among_decoys_is_one_incident_that_accuses_nobody() {
 fn rules(text: &str) -> Rules {
     #[derive(serde::Deserialize)]
     struct File {
-        rule: Rules,
+        #[serde(default)]
+        rule: Vec<crate::rules::Rule>,
     }
-    toml::from_str::<File>(text).unwrap().rule
+    Rules::of(&toml::from_str::<File>(text).unwrap().rule)
 }
 
 #[test]
@@ -788,7 +791,7 @@ fn who_is_trusted_is_not_weighed_and_is_counted() {
     assert_eq!((trusted.noise, trusted.packets), (Noise::Trusted, 500));
     assert_eq!(
         trusted.example.reason,
-        "203.0.113.9 asks for port 1, which a rule of the configuration trusts (\"my scanner\"): it is not weighed."
+        "203.0.113.9 asks for port 1, which a rule trusts (\"my scanner\"): it is not weighed."
     );
     scene.raise(START, "203.0.113.17");
 }
