@@ -24,7 +24,7 @@ use wallwatch_dbus::{Alert, Status, names::APP_ID};
 use wallwatch_helper::clock;
 
 use crate::{
-    bus::HelperEvent,
+    bus::{HelperEvent, Reason},
     config::Config,
     history::{Banner, Window, Wish},
     picture::{self, Picture},
@@ -145,6 +145,8 @@ enum Helper {
     Watching,
     /// It watches, but not all that it should, and why, in words.
     Partly(String),
+    /// It does, but tells this session nothing now.
+    Waiting,
     /// It does not, and why, in words.
     Blind(String),
 }
@@ -311,8 +313,15 @@ impl App {
             }
             HelperEvent::Down(reason) => {
                 say::step(format_args!("helper: {reason}"));
-                self.helper = Helper::Blind(text::not_watching(&reason.to_string(), reason.mend()));
+                self.helper = match reason {
+                    Reason::Waiting => Helper::Waiting,
+                    reason => Helper::Blind(reason.sentence()),
+                };
                 return self.refresh_now();
+            }
+            HelperEvent::Afresh => {
+                say::step("the helper's history began anew");
+                self.forget_all();
             }
             HelperEvent::Known(alerts) => {
                 for alert in alerts {
@@ -351,6 +360,17 @@ impl App {
                 "{} ended with the helper that saw it",
                 text::count(closed, "incident", "incidents")
             ));
+        }
+    }
+
+    /// Forgets every incident: the numbers of those that follow mean others.
+    fn forget_all(&mut self) {
+        self.dirty.clear();
+        self.new.clear();
+        for id in std::mem::take(&mut self.alerts).into_keys() {
+            if let Some(window) = &mut self.window {
+                window.remove(id);
+            }
         }
     }
 
@@ -419,6 +439,7 @@ impl App {
         let paused = self.paused_until != 0;
         let (state, tooltip) = match &self.helper {
             Helper::Blind(words) => (State::Blind, words.clone()),
+            Helper::Waiting => (State::Paused, text::WAITING.to_owned()),
             _ if paused => (State::Paused, text::paused(self.paused_until, now)),
             Helper::Unknown => (State::Blind, "Wallwatch asks its helper.".to_owned()),
             Helper::Partly(words) if self.new.is_empty() => (State::Watching, words.clone()),
@@ -449,6 +470,10 @@ impl App {
             Helper::Blind(words) | Helper::Partly(words) => Banner {
                 words: words.clone(),
                 alarming: true,
+            },
+            Helper::Waiting => Banner {
+                words: text::WAITING.to_owned(),
+                alarming: false,
             },
             Helper::Unknown => Banner {
                 words: "Wallwatch asks its helper.".to_owned(),

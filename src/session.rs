@@ -206,6 +206,7 @@ impl Session {
                     self.popups.known(alert);
                 }
             }
+            HelperEvent::Afresh => self.popups.begin_anew(),
             HelperEvent::Up(_)
             | HelperEvent::Closed { .. }
             | HelperEvent::Status(_)

@@ -1,7 +1,8 @@
 //! The only reader of the connection that the helper's signals come in on.
 //!
 //! A zbus stream that is not read stalls its whole connection, so a task of its own does nothing but read and put what it read into
-//! a bounded queue. What finds the queue full is dropped and said to be ([`Signal::Overflow`]).
+//! a bounded queue. What finds the queue full is dropped and said to be ([`Signal::Overflow`]). It reads all of the connection's
+//! messages, in the order of the bus, and believes by their senders alone ([`Owners`]).
 
 use std::sync::{
     Arc,
@@ -9,17 +10,27 @@ use std::sync::{
 };
 
 use futures_lite::StreamExt as _;
-use tokio::sync::mpsc;
-use wallwatch_dbus::{Alert, Helper1Proxy, Status};
+use tokio::sync::{Notify, mpsc};
+use wallwatch_dbus::{
+    Alert, Helper1Proxy, Status,
+    names::{HELPER_INTERFACE, HELPER_PATH},
+};
 use zbus::{
-    Connection, Message,
-    proxy::{OwnerChangedStream, SignalStream},
+    Connection, MatchRule, Message, MessageStream, fdo,
+    message::{self, Header},
+    proxy::CacheProperties,
 };
 
-use super::Reason;
+use super::{
+    Reason,
+    owners::{Change, Name, Owners},
+};
 
 /// So many signals wait for their reader.
 const MAX_QUEUED_SIGNALS: usize = 1024;
+/// polkit's object and interface (its D-Bus API).
+const POLKIT_PATH: &str = "/org/freedesktop/PolicyKit1/Authority";
+const POLKIT_INTERFACE: &str = "org.freedesktop.PolicyKit1.Authority";
 
 /// Something that the bus told.
 #[derive(Debug)]
@@ -32,6 +43,8 @@ pub(super) enum Signal {
     Status(Status),
     /// The helper's name lost its owner (false), or has a new one.
     Owner(bool),
+    /// What polkit allows may have changed, once or several times: a session came to the front or left it, rules were changed.
+    Rights,
     /// Signals were dropped.
     Overflow,
 }
@@ -42,6 +55,7 @@ pub(super) struct Queue {
     signals: mpsc::Receiver<Signal>,
     /// Apart from the signals and without bound, because none may be dropped; the bus alone writes it, when the name changes hands.
     owners: mpsc::UnboundedReceiver<bool>,
+    rights: Arc<Notify>,
     overflow: Arc<AtomicBool>,
 }
 
@@ -55,62 +69,146 @@ impl Queue {
             biased;
             signal = self.signals.recv() => signal,
             owner = self.owners.recv() => owner.map(Signal::Owner),
+            () = self.rights.notified() => Some(Signal::Rights),
         }
     }
 }
 
 /// Starts to read the helper's signals on this connection, which must be used for nothing that waits but Subscribe.
 pub(super) async fn start(bus: &Connection) -> Result<(Queue, Helper1Proxy<'static>), Reason> {
+    let daemon = fdo::DBusProxy::builder(bus)
+        .cache_properties(CacheProperties::No)
+        .build()
+        .await?;
+    // The helper's own signals are sent to us alone, which needs no rule. None of the rules starts a program.
+    for rule in rules()? {
+        daemon.add_match_rule(rule).await?;
+    }
     let proxy = super::proxy(bus).await?;
-    // The proxy's streams take signals of the name's owner only: anybody may send a signal that looks like the helper's.
-    let from_helper = proxy.inner().receive_all_signals().await?;
-    let owners = proxy.inner().receive_owner_changed().await?;
+    let messages = MessageStream::from(bus);
+    let mut owners = Owners::default();
+    for name in Name::ALL {
+        let question = Message::method_call("/org/freedesktop/DBus", "GetNameOwner")
+            .destination("org.freedesktop.DBus")
+            .interface("org.freedesktop.DBus")
+            .build(&name.as_str())?;
+        owners.asked(name, question.primary_header().serial_num());
+        bus.send(&question).await?;
+    }
     let (signal_sender, signals) = mpsc::channel(MAX_QUEUED_SIGNALS);
     let (owner_sender, owner_receiver) = mpsc::unbounded_channel();
-    let overflow = Arc::new(AtomicBool::new(false));
     let queue = Queue {
         signals,
         owners: owner_receiver,
-        overflow: Arc::clone(&overflow),
+        rights: Arc::default(),
+        overflow: Arc::default(),
     };
-    tokio::spawn(drain(
-        from_helper,
+    let drain = Drain {
         owners,
-        signal_sender,
-        owner_sender,
-        overflow,
-    ));
+        signals: signal_sender,
+        owner_changes: owner_sender,
+        rights: Arc::clone(&queue.rights),
+        overflow: Arc::clone(&queue.overflow),
+    };
+    tokio::spawn(drain.run(messages));
     Ok((queue, proxy))
 }
 
-/// Reads until the connection or the reader of the queue is gone.
-async fn drain(
-    mut from_helper: SignalStream<'static>,
-    mut owners: OwnerChangedStream<'static>,
+/// What the bus shall hand on although it is not sent to us alone.
+fn rules() -> zbus::Result<[MatchRule<'static>; 3]> {
+    let owner_of = |name: Name| {
+        MatchRule::builder()
+            .msg_type(message::Type::Signal)
+            .sender("org.freedesktop.DBus")
+            .path("/org/freedesktop/DBus")
+            .interface("org.freedesktop.DBus")
+            .member("NameOwnerChanged")
+            .add_arg(name.as_str())
+            .build()
+    };
+    let rights = MatchRule::builder()
+        .msg_type(message::Type::Signal)
+        .sender(Name::Polkit.as_str())
+        .path(POLKIT_PATH)
+        .interface(POLKIT_INTERFACE)
+        .member("Changed")
+        .build()?;
+    Ok([owner_of(Name::Helper)?, owner_of(Name::Polkit)?, rights])
+}
+
+/// The reading task.
+struct Drain {
+    owners: Owners,
     signals: mpsc::Sender<Signal>,
-    owner_sender: mpsc::UnboundedSender<bool>,
+    owner_changes: mpsc::UnboundedSender<bool>,
+    rights: Arc<Notify>,
     overflow: Arc<AtomicBool>,
-) {
-    loop {
-        tokio::select! {
-            biased;
-            message = from_helper.next() => {
-                let Some(message) = message else { return };
-                let Some(signal) = read(&message) else { continue };
-                match signals.try_send(signal) {
-                    Ok(()) => {}
-                    Err(mpsc::error::TrySendError::Full(_)) => overflow.store(true, Ordering::Relaxed),
-                    Err(mpsc::error::TrySendError::Closed(_)) => return,
-                }
+}
+
+impl Drain {
+    /// Reads until the connection or the reader of the queue is gone.
+    async fn run(mut self, mut messages: MessageStream) {
+        loop {
+            tokio::select! {
+                biased;
+                message = messages.next() => match message {
+                    // After an error the connection is closed.
+                    None | Some(Err(_)) => return,
+                    Some(Ok(message)) => if !self.take(&message) {
+                        return;
+                    },
+                },
+                () = self.signals.closed() => return,
             }
-            owner = owners.next() => {
-                let Some(owner) = owner else { return };
-                if owner_sender.send(owner.is_some()).is_err() {
-                    return;
-                }
-            }
-            () = signals.closed() => return,
         }
+    }
+
+    /// Takes a message in, whoever sent it. Is there still a reader?
+    fn take(&mut self, message: &Message) -> bool {
+        let header = message.header();
+        match self.owners.take(message) {
+            Some(Change::Helper(there)) => return self.owner_changes.send(there).is_ok(),
+            Some(Change::Polkit(there)) => {
+                if there {
+                    self.rights.notify_one();
+                }
+                return true;
+            }
+            None => {}
+        }
+        if message.message_type() != message::Type::Signal {
+            return true;
+        }
+        if self.is_from(&header, Name::Polkit, POLKIT_PATH, POLKIT_INTERFACE) {
+            if header
+                .member()
+                .is_some_and(|member| member.as_str() == "Changed")
+            {
+                self.rights.notify_one();
+            }
+            return true;
+        }
+        if !self.is_from(&header, Name::Helper, HELPER_PATH, HELPER_INTERFACE) {
+            return true;
+        }
+        let Some(signal) = read(message) else {
+            return true;
+        };
+        match self.signals.try_send(signal) {
+            Ok(()) => true,
+            Err(mpsc::error::TrySendError::Full(_)) => {
+                self.overflow.store(true, Ordering::Relaxed);
+                true
+            }
+            Err(mpsc::error::TrySendError::Closed(_)) => false,
+        }
+    }
+
+    /// Is it a signal of this interface, at this path, sent by the owner of this name?
+    fn is_from(&self, header: &Header<'_>, name: Name, path: &str, interface: &str) -> bool {
+        header.interface().is_some_and(|own| own == interface)
+            && header.path().is_some_and(|own| own == path)
+            && self.owners.owns(name, header.sender())
     }
 }
 

@@ -123,6 +123,7 @@ impl Window {
     /// Takes an alert out of the list.
     pub(crate) fn remove(&mut self, id: u64) {
         self.list.remove(id);
+        self.show_page();
     }
 
     /// Selects an incident; false where it is not in the list.

@@ -122,6 +122,12 @@ impl Popups {
         }
     }
 
+    /// The incidents that follow are none of those that came before, whatever their numbers are. What is on the screen stays there.
+    pub(crate) fn begin_anew(&mut self) {
+        self.incidents.clear();
+        self.order.clear();
+    }
+
     /// Drops what was not shown yet, because a pause began.
     pub(crate) fn hold(&mut self) {
         for incident in self.incidents.values_mut() {

@@ -16,5 +16,5 @@ pub use alert::{
     who,
 };
 pub use escape::{MAX_SHOWN, escape_json, escape_markup, sanitize, sanitize_sentences};
-pub use state::{not_watching, partly_watching, paused, source_line, tooltip_watching};
+pub use state::{WAITING, not_watching, partly_watching, paused, source_line, tooltip_watching};
 pub use units::{ago, count, date_time, moment_of_day, number, span, time_of_day};

@@ -38,6 +38,10 @@ pub fn paused(until: i64, now: i64) -> String {
     format!("Popups are paused; they resume at {when}. History goes on.")
 }
 
+/// That the helper let this session see alerts and does not now. Nothing tells which of the two it is.
+pub const WAITING: &str =
+    "Another user's session is in front, or this one may not see alerts any more: alerts wait.";
+
 /// That only a part is watched, why, and what mends it.
 #[must_use]
 pub fn partly_watching(reason: &str, mend: &str) -> String {

@@ -78,7 +78,7 @@ impl Error {
         match reason {
             Reason::NoBus => Self::NoSystemBus,
             Reason::NotRunning => Self::HelperNotRunning,
-            Reason::NotAuthorised | Reason::PolkitAway => {
+            Reason::NotAuthorised | Reason::Waiting | Reason::PolkitAway => {
                 Self::NotAuthorised(format!("{reason} To mend it: {}", reason.mend()))
             }
             Reason::Failed(_) => Self::Failed(format!("{reason} Try: {}", reason.mend())),

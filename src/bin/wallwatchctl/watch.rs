@@ -80,6 +80,11 @@ impl Watch {
                 }
             }
             HelperEvent::Known(_) => Ok(()),
+            HelperEvent::Afresh => {
+                self.printed.clear();
+                self.pending.clear();
+                Ok(())
+            }
             HelperEvent::Raised(alert) => self.print(alert, printer),
             HelperEvent::Updated(alert) => match self.printed.get(&alert.id) {
                 Some(before) if before.severity < alert.severity => self.print(alert, printer),
@@ -100,9 +105,7 @@ impl Watch {
                 Ok(())
             }
             HelperEvent::Down(reason) if !self.reached => Err(Error::from_reason(&reason)),
-            HelperEvent::Down(reason) => {
-                printer.note(&text::not_watching(&reason.to_string(), reason.mend()))
-            }
+            HelperEvent::Down(reason) => printer.note(&reason.sentence()),
         }
     }
 
@@ -114,6 +117,7 @@ impl Watch {
                 serde_json::json!({ "change": "status", "status": status.to_json() })
             }
             HelperEvent::Known(_) => return Ok(()),
+            HelperEvent::Afresh => serde_json::json!({ "change": "afresh" }),
             HelperEvent::Raised(alert) => {
                 serde_json::json!({ "change": "raised", "alert": alert.to_json() })
             }
