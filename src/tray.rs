@@ -174,7 +174,21 @@ impl Tray {
                 None => self.add_attack(i, &label)?,
             }
         }
+        while self.attacks.len() > view.recent.len() {
+            self.remove_attack()?;
+        }
         self.shown = view;
+        Ok(())
+    }
+
+    /// Takes the last attack out of the menu, as where the helper's history was lost.
+    fn remove_attack(&mut self) -> Result<(), Error> {
+        if let Some(item) = self.attacks.pop() {
+            self.menu.remove(&item)?;
+            if self.attacks.is_empty() {
+                self.menu.insert(&self.none_yet, FIRST_ATTACK)?;
+            }
+        }
         Ok(())
     }
 

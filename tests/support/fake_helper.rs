@@ -52,7 +52,10 @@ impl Helper1 {
         let sender = header
             .sender()
             .ok_or_else(|| fdo::Error::Failed("no sender".to_owned()))?;
-        state.subscribers.push(sender.to_owned().into());
+        let sender = OwnedUniqueName::from(sender.to_owned());
+        if !state.subscribers.contains(&sender) {
+            state.subscribers.push(sender);
+        }
         state.subscriptions += 1;
         Ok(state.last_seq)
     }
@@ -82,6 +85,7 @@ impl Helper1 {
             .alerts
             .iter()
             .filter(|alert| alert.seq > after_seq)
+            .filter(|alert| filter.before_seq == 0 || alert.seq < filter.before_seq)
             .cloned()
             .collect();
         alerts.sort_by_key(|alert| alert.seq);
@@ -184,6 +188,23 @@ impl FakeHelper {
         let mut state = self.object.state();
         state.status.started_at = at;
         state.alerts.clear();
+    }
+
+    /// Forgets everything, the numbers it gave too, as a helper whose history was lost on a machine whose clock went back.
+    pub fn began_anew(&self) {
+        let mut state = self.object.state();
+        state.alerts.clear();
+        state.last_seq = 0;
+    }
+
+    /// Gives numbers behind this one from now on, as a helper does that started later.
+    pub fn number_from(&self, seq: u64) {
+        self.object.state().last_seq = seq;
+    }
+
+    /// Tells nobody anything any more, until they subscribe again.
+    pub fn drop_subscribers(&self) {
+        self.object.state().subscribers.clear();
     }
 
     /// Has no time to look alerts up, or has.

@@ -4,7 +4,7 @@
 //! cable of their own, [`system_bus`] a real dbus-daemon and a real polkitd with the shipped policy files, and
 //! [`helper`] the real helper between the two. Everything is taken down by `Drop`, and by the kernel where a
 //! test is killed. Where no real part is needed, [`private_bus`] is a bus with nobody on it, [`fake_helper`] the helper's contract
-//! without a firewall, and [`fake_desktop`] a panel and a notification server without pixels. [`stage`] puts the tray among those;
+//! without a firewall, [`fake_polkit`] polkit's signal without a judge, [`mallory`] a stranger, and [`fake_desktop`] a panel and a notification server without pixels. [`stage`] puts the tray among those;
 //! [`flood`] is what the attacker sends where nmap is too slow; [`firewalld`] is a real one. [`scene`] is attacker, victim and helper, and [`world`] adds the tray and the fake desktop to it. [`xfce`] is a real desktop.
 
 #![expect(
@@ -18,10 +18,12 @@
 pub mod background;
 pub mod fake_desktop;
 pub mod fake_helper;
+pub mod fake_polkit;
 pub mod firewalld;
 pub mod flood;
 pub mod helper;
 pub mod log_all;
+pub mod mallory;
 pub mod netns;
 pub mod private_bus;
 pub mod probe;
@@ -37,9 +39,11 @@ pub mod xfce;
 
 pub use fake_desktop::{Notifier, Panel};
 pub use fake_helper::FakeHelper;
+pub use fake_polkit::FakePolkit;
 pub use firewalld::Firewalld;
 pub use helper::Helper;
 pub use log_all::LogAllNamespaces;
+pub use mallory::Mallory;
 pub use netns::{Firewall, NetNs, TestNet};
 pub use private_bus::{PrivateBus, Screen};
 pub use process::{Figures, Output, Process, Program, figures, wait_until};
