@@ -11,7 +11,7 @@ use std::{
 /// The beginning of every name; the number of the owner's process follows.
 const PREFIX: &str = "wallwatch-test.";
 
-/// A directory under /tmp (short, because a socket's path has at most 107 bytes: unix(7)), removed by `Drop`.
+/// A directory of a short path (a socket's has at most 107 bytes: unix(7)), removed by `Drop`.
 ///
 /// What a killed test left behind is removed by the next one that makes a directory.
 #[derive(Debug)]
@@ -21,11 +21,22 @@ impl TempDir {
     /// Makes a directory that every user may enter.
     #[must_use]
     pub fn new() -> Self {
+        Self::within("/tmp")
+    }
+
+    /// Makes a directory that every user may enter, and in which nobody but root can put anything, on the way to it neither: /tmp is
+    /// everybody's.
+    #[must_use]
+    pub fn of_root() -> Self {
+        Self::within("/var/lib")
+    }
+
+    fn within(parent: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
-        sweep();
+        sweep(parent);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let path = PathBuf::from(format!("/tmp/{PREFIX}{}.{number}", process::id()));
-        fs::create_dir(&path).expect("a directory in /tmp can be made");
+        let path = PathBuf::from(format!("{parent}/{PREFIX}{}.{number}", process::id()));
+        fs::create_dir(&path).expect("a directory can be made");
         let dir = Self(path);
         dir.set_mode(0o755);
         dir
@@ -44,6 +55,14 @@ impl TempDir {
         std::os::unix::fs::chown(&path, Some(uid), Some(uid))
             .expect("root can give a directory away");
         fs::set_permissions(&path, fs::Permissions::from_mode(0o700)).expect("root can set modes");
+        path
+    }
+
+    /// Writes a script that everybody may run, and returns its path.
+    pub fn script(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.write(name, format!("#!/bin/sh\n{text}\n"));
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o755))
+            .expect("the owner can set modes");
         path
     }
 
@@ -74,8 +93,8 @@ impl Drop for TempDir {
 }
 
 /// Removes the directories of processes that are gone.
-fn sweep() {
-    for entry in fs::read_dir("/tmp").into_iter().flatten().flatten() {
+fn sweep(parent: &str) {
+    for entry in fs::read_dir(parent).into_iter().flatten().flatten() {
         let name = entry.file_name();
         let owner = name.to_str().and_then(|name| {
             name.strip_prefix(PREFIX)?
