@@ -31,7 +31,7 @@ impl Socket {
         }))
     }
 
-    /// Makes the socket for this user alone. One that was left behind is replaced; where somebody listens that is refused. An error is a
+    /// Makes the socket for this user, and root. One that was left behind is replaced; where somebody listens that is refused. An error is a
     /// sentence.
     pub(crate) fn make(path: &Path, user: u32) -> Result<Self, String> {
         make_room(path)?;
@@ -98,11 +98,12 @@ fn make_room(path: &Path) -> Result<(), String> {
     }
 }
 
-/// Lets nobody but this user connect. Returns the number of the file.
+/// Lets nobody but this user connect. Where the file cannot be given away, everybody may knock, and is asked who he is. Returns the
+/// number of the file.
 fn restrict(path: &Path, user: u32) -> io::Result<u64> {
-    fs::set_permissions(path, fs::Permissions::from_mode(0o600))?;
-    if fs::symlink_metadata(path)?.uid() != user {
-        chown(path, Some(user), None)?;
-    }
-    Ok(fs::symlink_metadata(path)?.ino())
+    let own = fs::symlink_metadata(path)?;
+    let given = own.uid() == user || chown(path, Some(user), None).is_ok();
+    let mode = if given { 0o600 } else { 0o666 };
+    fs::set_permissions(path, fs::Permissions::from_mode(mode))?;
+    Ok(own.ino())
 }
