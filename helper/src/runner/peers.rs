@@ -34,17 +34,22 @@ pub(crate) struct Line {
 }
 
 /// Takes a connection on: hands on its lines, and writes answers as long as somebody has some. The place is free again when the
-/// other side has nothing more to say. When `closing` becomes true, nothing more is let in; what came before is handed on.
+/// other side has nothing more to say; `busy` is held until the last answer is written. When `closing` becomes true, nothing more is
+/// let in; what came before is handed on.
 pub(crate) fn take_on(
     stream: UnixStream,
     place: OwnedSemaphorePermit,
     lines: mpsc::Sender<Line>,
     closing: watch::Receiver<bool>,
+    busy: mpsc::Sender<()>,
 ) -> io::Result<()> {
     let (listener, answers) = mpsc::channel(MOST_ANSWERS);
     let closer = StdStream::from(std::os::fd::AsFd::as_fd(&stream).try_clone_to_owned()?);
     let (input, output) = stream.into_split();
-    tokio::spawn(write(output, answers));
+    tokio::spawn(async move {
+        write(output, answers).await;
+        drop(busy);
+    });
     tokio::spawn(async move {
         read(input, closer, listener, lines, closing).await;
         drop(place);

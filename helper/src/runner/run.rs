@@ -17,8 +17,6 @@ use crate::{
 
 /// Who was asked to end has so long to do it.
 pub const GRACE: Duration = Duration::from_secs(2);
-/// `ENOEXEC`, by its number in linux's asm-generic/errno-base.h: the file is neither a program nor begins with `#!`.
-const NO_PROGRAM: i32 = libc::ENOEXEC;
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -159,9 +157,6 @@ async fn leaving(mut leave: watch::Receiver<bool>) {
 /// Why it could not be started, and what to do.
 fn refusal(file: &Path, error: &io::Error) -> String {
     let shown = quoted(file);
-    if error.raw_os_error() == Some(NO_PROGRAM) {
-        return format!("{shown} is no program: let it begin with a line like #!/bin/sh.");
-    }
     match error.kind() {
         io::ErrorKind::NotFound => format!(
             "{shown} cannot be run, because the program that its first line names is missing: correct that line, or install the program."

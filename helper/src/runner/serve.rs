@@ -27,6 +27,17 @@ const MOST_LINES: usize = 16;
 const BETWEEN_TRIES: Duration = Duration::from_millis(100);
 /// Whoever has scripts that do not end even so is left to the system after this: their 2 s, and one more.
 const END_LIMIT: Duration = Duration::from_secs(3);
+/// The last answers may take so long to be written.
+const ANSWER_LIMIT: Duration = Duration::from_millis(500);
+
+/// What every connection is given.
+#[derive(Debug)]
+struct Doors {
+    /// Becomes true when nothing more shall be let in.
+    close: watch::Receiver<bool>,
+    /// Held as long as there are answers to be written.
+    busy: mpsc::Sender<()>,
+}
 
 /// The runner.
 #[derive(Debug)]
@@ -65,6 +76,8 @@ impl Server {
         let (sender, mut lines) = mpsc::channel(MOST_LINES);
         let mut sender = Some(sender);
         let (closing, close) = watch::channel(false);
+        let (busy, mut writers) = mpsc::channel::<()>(1);
+        let doors = Doors { close, busy };
         let mut idle_since = Instant::now();
         let mut drained = false;
         while !(drained && self.pool.is_idle()) {
@@ -73,7 +86,7 @@ impl Server {
             tokio::select! {
                 () = &mut end => break,
                 accepted = self.listener.accept(), if sender.is_some() => match (accepted, &sender) {
-                    (Ok((stream, _)), Some(lines)) => self.admit(stream, lines, &close),
+                    (Ok((stream, _)), Some(lines)) => self.admit(stream, lines, &doors),
                     (Err(error), _) => {
                         self.complain(format!("a connection cannot be taken on: {}", reason(&error)));
                         time::sleep(BETWEEN_TRIES).await;
@@ -101,15 +114,14 @@ impl Server {
             self.complain("a script does not end; it is left to the system".to_owned());
         }
         Socket::remove(self.made.as_ref());
+        // Nobody reads or writes any more when all of them have let go of this.
+        drop((lines, sender, doors));
+        closing.send_replace(true);
+        drop(time::timeout(ANSWER_LIMIT, writers.recv()).await);
     }
 
     /// Lets a connection in, where there is a place for it and its user may.
-    fn admit(
-        &mut self,
-        stream: UnixStream,
-        lines: &mpsc::Sender<Line>,
-        close: &watch::Receiver<bool>,
-    ) {
+    fn admit(&mut self, stream: UnixStream, lines: &mpsc::Sender<Line>, doors: &Doors) {
         let user = match stream.peer_cred() {
             Ok(credentials) => credentials.uid(),
             Err(error) => {
@@ -126,7 +138,13 @@ impl Server {
                 "a connection was closed at once: there are {MOST_CONNECTIONS} already"
             ));
         };
-        if let Err(error) = peers::take_on(stream, place, lines.clone(), close.clone()) {
+        if let Err(error) = peers::take_on(
+            stream,
+            place,
+            lines.clone(),
+            doors.close.clone(),
+            doors.busy.clone(),
+        ) {
             self.complain(format!(
                 "a connection cannot be taken on: {}",
                 reason(&error)
