@@ -112,7 +112,8 @@ fn a_socket_that_was_meant_for_another_process_is_not_taken() {
         "{}",
         file.text()
     );
-    let both = "exec systemd-socket-activate --listen \"$1\" \"$2\" --helper-user \"$3\" --listen /x";
+    let both =
+        "exec systemd-socket-activate --listen \"$1\" \"$2\" --helper-user \"$3\" --listen /x";
     let program = Program::new("sh")
         .args(["-c", both, "sh"])
         .arg(stage.socket())

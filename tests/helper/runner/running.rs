@@ -181,6 +181,9 @@ fn what_is_over_is_folded_and_the_last_is_never_lost() {
         last.words
     );
     while peer.answer().run != last.run {}
+    // The earlier ones may end after it.
+    let ended = || fs::read_to_string(&out).is_ok_and(|text| text.lines().count() == 4);
+    wait_until("all four have ended", SOON, ended);
     let mut told: Vec<String> = fs::read_to_string(&out)
         .unwrap()
         .lines()
