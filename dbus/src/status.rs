@@ -17,9 +17,15 @@ record! {
         pub reason: String,
         /// The command that would mend it, or empty.
         pub mend: String,
+        /// Why the configuration as it is written, or a rule that was added, does not hold, as a sentence; empty while all do.
+        pub complaint: String,
         /// Is a firewall known to stop packets on this machine? `yes` once one was seen to be stopped, `none` where no rule stops any,
         /// else `unknown`.
         pub firewall: String,
+        /// The link-layer address of the present network's gateway; empty where it is not known. Rules name a network by it.
+        pub gateway: String,
+        /// What a rule says that network is: `home` or `public`; empty where none does.
+        pub place: String,
         /// The last sequence number given to a change.
         pub last_seq: u64,
         /// Incidents that are open now.

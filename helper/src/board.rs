@@ -1,7 +1,7 @@
 //! What is known of the helper itself, put together as the status.
 
 use std::sync::{
-    Arc,
+    Arc, Mutex, MutexGuard, PoisonError,
     atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering},
 };
 
@@ -12,6 +12,8 @@ use crate::{
     capture::Capture,
     clock,
     event::Timestamp,
+    neighbourhood::Neighbourhood,
+    rules::Rules,
     source::health::{Health, Report},
 };
 
@@ -27,8 +29,7 @@ pub struct Board {
     pub started_at: Timestamp,
     /// The switch of the own table.
     pub capture: Arc<Capture>,
-    /// Every source, in the order in which they are shown.
-    sources: Vec<Arc<Health>>,
+    known: Mutex<Known>,
     last_seq: AtomicU64,
     open_incidents: AtomicU64,
     /// How many packets were stopped.
@@ -36,23 +37,68 @@ pub struct Board {
     no_firewall: AtomicBool,
 }
 
+/// What is known of the rest.
+#[derive(Debug)]
+struct Known {
+    /// Every source, in the order in which they are shown.
+    sources: Vec<Arc<Health>>,
+    rules: Rules,
+    /// The networks that this machine is in; `None` where nobody looks.
+    neighbourhood: Option<watch::Receiver<Neighbourhood>>,
+    /// Why rules that were added are not there; empty where all are.
+    of_rules: String,
+    /// Why the configuration as it is written does not hold; empty where it does.
+    of_config: String,
+}
+
 impl Board {
     /// Nothing has happened yet.
     #[must_use]
-    pub const fn new(
-        started_at: Timestamp,
-        capture: Arc<Capture>,
-        sources: Vec<Arc<Health>>,
-    ) -> Self {
+    pub fn new(started_at: Timestamp, capture: Arc<Capture>, sources: Vec<Arc<Health>>) -> Self {
         Self {
             started_at,
             capture,
-            sources,
+            known: Mutex::new(Known {
+                sources,
+                rules: Rules::default(),
+                neighbourhood: None,
+                of_rules: String::new(),
+                of_config: String::new(),
+            }),
             last_seq: AtomicU64::new(0),
             open_incidents: AtomicU64::new(0),
             stopped: AtomicI64::new(0),
             no_firewall: AtomicBool::new(false),
         }
+    }
+
+    /// Knows from now on which networks this machine is in.
+    pub fn look_around(&self, neighbourhood: watch::Receiver<Neighbourhood>) {
+        self.known().neighbourhood = Some(neighbourhood);
+    }
+
+    /// Knows other rules from now on.
+    pub fn know_rules(&self, rules: Rules) {
+        self.known().rules = rules;
+    }
+
+    /// Knows other sources from now on.
+    pub fn know_sources(&self, sources: Vec<Arc<Health>>) {
+        self.known().sources = sources;
+    }
+
+    /// Notes why rules that were added are not there.
+    pub fn complain_of_rules(&self, sentence: &str) {
+        sentence.clone_into(&mut self.known().of_rules);
+    }
+
+    /// Notes why the configuration as it is written does not hold; empty where it does.
+    pub fn complain_of_config(&self, sentence: &str) {
+        sentence.clone_into(&mut self.known().of_config);
+    }
+
+    fn known(&self) -> MutexGuard<'_, Known> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Notes how far detection is.
@@ -82,7 +128,8 @@ impl Board {
 
     /// What tells when the state of a source changes, one for each.
     pub fn reports(&self) -> impl Iterator<Item = watch::Receiver<Report>> {
-        self.sources.iter().map(|health| health.watch())
+        let sources = self.known().sources.clone();
+        sources.into_iter().map(|health| health.watch())
     }
 
     /// Everything as it stands now. Where a source that is wanted fails, others may be read in its place: that is watching, but the
@@ -91,7 +138,8 @@ impl Board {
     pub fn status(&self) -> Status {
         let capturing = self.capture.is_on();
         let now = clock::now();
-        let sources: Vec<_> = self
+        let known = self.known();
+        let sources: Vec<_> = known
             .sources
             .iter()
             .map(|health| health.record(now))
@@ -105,13 +153,22 @@ impl Board {
                 String::new(),
             ),
         };
+        let (gateway, place) = known
+            .neighbourhood
+            .as_ref()
+            .map(|told| known.rules.present(&told.borrow()))
+            .unwrap_or_default();
+        let complaints = [known.of_config.as_str(), known.of_rules.as_str()];
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             watching,
             capturing,
             reason,
             mend,
+            complaint: complaints.join(" ").trim().to_owned(),
             firewall: self.firewall().to_owned(),
+            gateway: gateway.map_or_else(String::new, |gateway| gateway.to_string()),
+            place: place.map_or_else(String::new, |place| place.to_string()),
             last_seq: self.last_seq(),
             open_incidents: self.open_incidents.load(Ordering::Relaxed),
             started_at: self.started_at.0,

@@ -3,7 +3,7 @@
 use std::{
     fs, io,
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Mutex as StdMutex, PoisonError},
     time::Duration,
 };
 
@@ -27,7 +27,7 @@ const SWITCH_LIMIT: Duration = Duration::from_secs(20);
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The configuration decides it.
-    #[error("Capture is fixed by 'capture' in {}: change it there, and start the helper again.", .0.display())]
+    #[error("Capture is fixed by 'capture' in {}: change it there, then: wallwatchctl reload.", .0.display())]
     Fixed(PathBuf),
     /// The source does not work.
     #[error("{0}")]
@@ -45,7 +45,10 @@ pub enum Error {
 /// The switch.
 #[derive(Debug)]
 pub struct Capture {
-    fixed_by: Option<PathBuf>,
+    // A std mutex, because nothing is awaited while it is held.
+    fixed_by: StdMutex<Option<PathBuf>>,
+    /// What the command line says for this run.
+    command_line: Option<bool>,
     file: PathBuf,
     wishes: watch::Sender<Wish>,
     nflog: Arc<Health>,
@@ -67,7 +70,8 @@ impl Capture {
             .or(fixed.map(|(on, _)| on))
             .unwrap_or_else(|| remembered(&file));
         Self {
-            fixed_by: fixed.map(|(_, path)| path.to_owned()),
+            fixed_by: StdMutex::new(fixed.map(|(_, path)| path.to_owned())),
+            command_line,
             file,
             wishes: watch::Sender::new(Wish { on, number: 1 }),
             nflog,
@@ -89,8 +93,8 @@ impl Capture {
 
     /// Switches it, waits until that worked, and remembers it. What could not be switched on is off again.
     pub async fn set(&self, on: bool) -> Result<(), Error> {
-        if let Some(path) = &self.fixed_by {
-            return Err(Error::Fixed(path.clone()));
+        if let Some(path) = self.fixed_by() {
+            return Err(Error::Fixed(path));
         }
         let _turn = self.turn.lock().await;
         let before = self.is_on();
@@ -106,6 +110,41 @@ impl Capture {
             path: self.file.clone(),
             cause,
         })
+    }
+
+    /// Has the configuration (with its path) fix it from now on, or nothing: then it is as it was remembered. The command line goes
+    /// before both. Does not wait for it.
+    pub fn fix(&self, fixed: Option<(bool, &Path)>) {
+        let path = fixed.map(|(_, path)| path.to_owned());
+        let was_fixed = std::mem::replace(
+            &mut *self.fixed_by.lock().unwrap_or_else(PoisonError::into_inner),
+            path,
+        )
+        .is_some();
+        let on = match fixed {
+            Some((on, _)) => self.command_line.unwrap_or(on),
+            None if was_fixed => self.command_line.unwrap_or_else(|| remembered(&self.file)),
+            None => return,
+        };
+        if on != self.is_on() {
+            self.wish(on);
+        }
+    }
+
+    /// Closes it and opens it again where it is on, so that it goes by what it is opened with now.
+    pub async fn open_again(&self) {
+        let _turn = self.turn.lock().await;
+        if self.is_on() {
+            let number = self.wish(false);
+            // One that cannot be closed is not opened any sooner.
+            drop(self.reached(number, false).await);
+            self.wish(true);
+        }
+    }
+
+    fn fixed_by(&self) -> Option<PathBuf> {
+        let fixed_by = self.fixed_by.lock().unwrap_or_else(PoisonError::into_inner);
+        fixed_by.clone()
     }
 
     /// Switches it off because the helper ends; nothing is remembered.

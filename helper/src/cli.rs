@@ -75,6 +75,7 @@ fn serve(arguments: Arguments) -> Result<(), Failure> {
         return Err(Failure::no_permission());
     }
     let setup = Setup {
+        path: arguments.config,
         config,
         state_dir: arguments.state_dir,
         capture: arguments.capture,

@@ -273,6 +273,12 @@ impl Config {
         }
     }
 
+    /// What capture is fixed to, and by which file; `None` where people switch it.
+    #[must_use]
+    pub fn capture_fixed(&self) -> Option<(bool, &Path)> {
+        self.capture.map(|on| (on, self.path.as_path()))
+    }
+
     /// The command that sets another NFLOG group in the file.
     #[must_use]
     pub fn set_group_command(&self, group: u16) -> String {
@@ -288,6 +294,17 @@ impl Config {
             Place::Nowhere => format!("sudo sed -i '1i nflog.group = {group}' {path}"),
         }
     }
+}
+
+/// The keys in which these differ and that take effect at the start alone.
+#[must_use]
+pub fn takes_a_start(old: &Config, new: &Config) -> Vec<&'static str> {
+    let differs = [("history.alerts", old.history != new.history)];
+    differs
+        .into_iter()
+        .filter(|(_, differs)| *differs)
+        .map(|(key, _)| key)
+        .collect()
 }
 
 fn read(path: &Path) -> io::Result<String> {

@@ -112,7 +112,8 @@ impl Failure {
     }
 }
 
-fn escape_control(line: &str) -> String {
+/// The text without what could command a terminal.
+pub(crate) fn escape_control(line: &str) -> String {
     line.chars()
         .fold(String::with_capacity(line.len()), |mut text, c| {
             if c.is_control() {

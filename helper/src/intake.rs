@@ -17,9 +17,10 @@ use wallwatch_dbus::Verdict;
 use crate::{
     alert::Change,
     board::Board,
-    clock,
+    clock, detect,
     event::{Event, Timestamp},
     flow::{Beginning, Flow, Stage, beginning_of},
+    rules::Rules,
     source::Sink,
     store::History,
     surroundings::Outlook,
@@ -180,6 +181,21 @@ impl Intake {
             } = &mut *door.state;
             watcher.test_alert(clock::now(), changes)
         })
+    }
+
+    /// Goes by other rules from now on, and tells what follows for open incidents.
+    pub fn set_rules(&self, rules: Rules) {
+        self.take_in(0, |door| {
+            let State {
+                watcher, changes, ..
+            } = &mut *door.state;
+            watcher.set_rules(rules, changes);
+        });
+    }
+
+    /// Goes by other thresholds from now on.
+    pub fn set_thresholds(&self, config: detect::Config) {
+        self.lock().watcher.set_config(config);
     }
 
     /// A way in for a source that was opened; `packets` says whether it tells of packets.

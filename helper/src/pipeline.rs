@@ -18,9 +18,10 @@ use crate::{
     config::Config,
     failure::Failure,
     intake::Intake,
-    rules::Rules,
+    rules::Keeper,
     service::{Service, TestRequest},
     sources::{Healths, Sources},
+    steward::{MOST_ORDERS, Steward},
     store::History,
     surroundings::{
         Surroundings,
@@ -43,6 +44,8 @@ const START: Duration = Duration::from_secs(5);
 /// What the command line and the configuration say together.
 #[derive(Debug)]
 pub struct Setup {
+    /// The file of the configuration that the command line named.
+    pub path: Option<PathBuf>,
     /// The configuration.
     pub config: Config,
     /// Where capture is remembered.
@@ -54,13 +57,16 @@ pub struct Setup {
 /// Serves until a signal ends it or the bus is lost.
 pub async fn run(setup: Setup) -> Result<(), Failure> {
     let mut signals = [SignalKind::terminate(), SignalKind::interrupt()].map(signal);
+    // Whatever becomes of it, a hangup does not end the helper.
+    let mut hangups = signal(SignalKind::hangup()).ok();
     let Setup {
+        path,
         config,
         state_dir,
         capture,
     } = setup;
     let healths = Healths::new(&config);
-    let fixed = config.capture.map(|on| (on, config.path.as_path()));
+    let fixed = config.capture_fixed();
     let capture = Capture::new(&state_dir, fixed, capture, Arc::clone(&healths.nflog));
     let capture = Arc::new(capture);
     let started_at = clock::now();
@@ -70,11 +76,15 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
 
     let (change_in, change_out) = mpsc::channel(CHANGES);
     let (test_in, test_out) = mpsc::channel(TESTS);
+    let (order_in, orders) = mpsc::channel(MOST_ORDERS);
 
     let first_seq = u64::try_from(started_at.0).unwrap_or(1);
     let surroundings = Surroundings::open();
     let neighbourhood = surroundings.watch().borrow().clone();
-    let rules = Rules::of(&config.rules);
+    let keeper = Keeper::open(&state_dir, config.rules.clone());
+    let rules = keeper.rules();
+    board.know_rules(rules.clone());
+    board.look_around(surroundings.watch());
     let watcher = Watcher::new(config.detect, neighbourhood, first_seq).with_rules(rules);
     let intake = Intake::new(watcher, history.clone(), change_in, Arc::clone(&board));
     let outlook = surroundings.outlook();
@@ -87,7 +97,13 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     let polkit = Polkit::new(&connection)
         .await
         .map_err(|error| Failure::no_bus(&error))?;
-    let service = Service::new(Box::new(polkit), Arc::clone(&board), history, test_in);
+    let service = Service::new(
+        Box::new(polkit),
+        Arc::clone(&board),
+        history,
+        test_in,
+        order_in,
+    );
     let announcer = service.announcer();
     let following = serve(&connection, service).await?;
     let bus_gone = tokio::spawn(following);
@@ -98,12 +114,13 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     tokio::spawn(answer_tests(Arc::clone(&intake), test_out));
     tokio::spawn(surroundings.follow());
     let firewall = FirewallWatch::open(ufw_heard);
-    tokio::spawn(firewall::tell_board(firewall.watch(), board));
+    tokio::spawn(firewall::tell_board(firewall.watch(), Arc::clone(&board)));
     for log in healths.logs() {
         tokio::spawn(firewall::advise(firewall.watch(), log));
     }
     tokio::spawn(firewall.follow());
-    let sources = Sources::start(intake, healths, &config, &state_dir, &capture);
+    let sources = Sources::start(Arc::clone(&intake), healths, &config, &state_dir, &capture);
+    let mut steward = Steward::new(path, config, keeper, intake, sources, board);
     tokio::spawn(settle());
 
     let lost = async {
@@ -112,6 +129,8 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     let ended = tokio::select! {
         () = ended_by(&mut signals) => Ok(()),
         () = lost => Err(Failure::bus_lost()),
+        // It goes on for as long as the object on the bus does.
+        () = steward.serve(orders, &mut hangups) => Err(Failure::bus_lost()),
     };
     // Not `graceful_shutdown`: it waits for clones of the connection that live as long as the object on it.
     let release = timeout(
@@ -123,7 +142,7 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
         release,
         timeout(RELEASE_LIMIT * 2, async {
             capture.end().await;
-            sources.end().await;
+            steward.end().await;
         })
     ));
     ended

@@ -46,7 +46,13 @@ fn service() -> Service {
     let capture = Capture::new("/nonexistent".as_ref(), None, None, Arc::clone(&nflog));
     let board = Arc::new(Board::new(Timestamp(1), Arc::new(capture), vec![nflog]));
     let history = History::in_memory(1);
-    Service::new(Box::new(Everybody), board, history, mpsc::channel(1).0)
+    Service::new(
+        Box::new(Everybody),
+        board,
+        history,
+        mpsc::channel(1).0,
+        mpsc::channel(1).0,
+    )
 }
 
 /// Every member with its arguments, types and annotations; the order of the members says nothing.

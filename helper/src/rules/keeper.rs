@@ -4,11 +4,9 @@ use std::{
     fs::{self, File},
     io::{self, Write as _},
     path::{Path, PathBuf},
-    sync::Mutex as StdMutex,
-    sync::PoisonError,
 };
 
-use tokio::{sync::Mutex, task};
+use tokio::task;
 use wallwatch_dbus::Rule as Record;
 
 use super::{AddError, Book, RemoveError, Rule, Rules, account};
@@ -44,18 +42,10 @@ pub enum Error {
 #[derive(Debug)]
 pub struct Keeper {
     path: PathBuf,
-    // A std mutex, because nothing is awaited while it is held.
-    state: StdMutex<State>,
-    /// One change at a time, held while the file is written.
-    turn: Mutex<()>,
-    /// Why rules that had been added are not there, as a sentence.
-    complaint: Option<String>,
-}
-
-#[derive(Debug)]
-struct State {
     fixed: Vec<Rule>,
     book: Book,
+    /// Why rules that had been added are not there, as a sentence.
+    complaint: Option<String>,
 }
 
 impl Keeper {
@@ -73,8 +63,8 @@ impl Keeper {
         };
         Self {
             path,
-            state: StdMutex::new(State { fixed, book }),
-            turn: Mutex::new(()),
+            fixed,
+            book,
             complaint,
         }
     }
@@ -88,55 +78,48 @@ impl Keeper {
     /// All rules as detection asks for them; what the configuration says holds before what was added.
     #[must_use]
     pub fn rules(&self) -> Rules {
-        let state = self.lock();
-        let added = state.book.entries().iter().map(|entry| &entry.rule);
-        Rules::of(added.chain(&state.fixed))
+        let added = self.book.entries().iter().map(|entry| &entry.rule);
+        Rules::of(added.chain(&self.fixed))
     }
 
     /// All rules as they stand on the bus, those of the configuration first.
     #[must_use]
     pub fn list(&self) -> Vec<Record> {
-        let state = self.lock();
-        let fixed = state.fixed.iter().map(|rule| Record {
+        let fixed = self.fixed.iter().map(|rule| Record {
             fixed: true,
             ..rule.to_record()
         });
-        let added = state.book.entries().iter().map(super::Entry::to_record);
+        let added = self.book.entries().iter().map(super::Entry::to_record);
         fixed.chain(added).collect()
     }
 
     /// Takes over other rules of the configuration.
-    pub fn fix(&self, fixed: Vec<Rule>) {
-        self.lock().fixed = fixed;
+    pub fn fix(&mut self, fixed: Vec<Rule>) {
+        self.fixed = fixed;
     }
 
     /// Adds a rule for the account `uid` and remembers it; returns its number, see [`Book::add`].
-    pub async fn add(&self, rule: Rule, uid: u32) -> Result<u64, Error> {
+    pub async fn add(&mut self, rule: Rule, uid: u32) -> Result<u64, Error> {
         let who = account::name_of(uid);
         self.change(|book, fixed| Ok(book.add(rule, fixed, (uid, &who), clock::now())?))
             .await
     }
 
     /// Removes a rule, for good.
-    pub async fn remove(&self, id: u64) -> Result<(), Error> {
+    pub async fn remove(&mut self, id: u64) -> Result<(), Error> {
         self.change(|book, _| Ok(book.remove(id)?)).await
     }
 
     /// Changes the book, once that is on the disk.
     async fn change<T>(
-        &self,
+        &mut self,
         change: impl FnOnce(&mut Book, &[Rule]) -> Result<T, Error>,
     ) -> Result<T, Error> {
-        let _turn = self.turn.lock().await;
-        let (done, book) = {
-            let state = self.lock();
-            let mut book = state.book.clone();
-            let done = change(&mut book, &state.fixed)?;
-            if book == state.book {
-                return Ok(done);
-            }
-            (done, book)
-        };
+        let mut book = self.book.clone();
+        let done = change(&mut book, &self.fixed)?;
+        if book == self.book {
+            return Ok(done);
+        }
         let (path, text) = (self.path.clone(), book.to_text());
         // A disk may take its time, in which the helper goes on.
         let written = task::spawn_blocking(move || write(&path, &text)).await;
@@ -145,12 +128,8 @@ impl Keeper {
             path: self.path.clone(),
             cause,
         })?;
-        self.lock().book = book;
+        self.book = book;
         Ok(done)
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -252,12 +231,12 @@ mod tests {
     #[tokio::test]
     async fn what_was_added_is_there_after_a_start() {
         let dir = TempDir::new();
-        let keeper = Keeper::open(dir.path(), Vec::new());
+        let mut keeper = Keeper::open(dir.path(), Vec::new());
         assert!(keeper.complaint().is_none());
         let trust = rule("type = \"trust\"\nsource = \"192.0.2.7\"");
         assert_eq!(keeper.add(trust, 0).await.unwrap(), 1);
         let fixed = vec![rule("type = \"mute\"\nport = 22")];
-        let again = Keeper::open(dir.path(), fixed);
+        let mut again = Keeper::open(dir.path(), fixed);
         let list = again.list();
         assert_eq!(list.len(), 2);
         assert_eq!((list[0].id, list[0].fixed, list[0].port), (0, true, 22));
@@ -280,8 +259,8 @@ mod tests {
         let dir = TempDir::new();
         let path = dir.path().join(FILE);
         fs::write(&path, "next-id = 8\n[[rule]]\nid = 7\nrule = {").unwrap();
-        let keeper = Keeper::open(dir.path(), Vec::new());
-        let complaint = keeper.complaint().unwrap();
+        let mut keeper = Keeper::open(dir.path(), Vec::new());
+        let complaint = keeper.complaint().unwrap().to_owned();
         let aside = dir.path().join("rules.damaged-1");
         assert!(
             complaint.contains("line 4") && complaint.contains(&aside.display().to_string()),
@@ -309,7 +288,7 @@ mod tests {
     #[tokio::test]
     async fn what_cannot_be_written_does_not_hold() {
         let dir = TempDir::new();
-        let keeper = Keeper::open(&dir.path().join("missing"), Vec::new());
+        let mut keeper = Keeper::open(&dir.path().join("missing"), Vec::new());
         let trust = rule("type = \"trust\"\nsource = \"192.0.2.7\"");
         let error = keeper.add(trust, 0).await.unwrap_err().to_string();
         assert!(

@@ -25,6 +25,7 @@ use crate::{
     authority::{self, Authority, Judgement},
     board::Board,
     capture,
+    steward::Order,
     store::History,
 };
 use gate::{Gate, Pass};
@@ -46,6 +47,7 @@ pub struct Service {
     board: Arc<Board>,
     history: History,
     tests: mpsc::Sender<TestRequest>,
+    orders: mpsc::Sender<Order>,
 }
 
 impl fmt::Debug for Service {
@@ -65,6 +67,7 @@ impl Service {
         board: Arc<Board>,
         history: History,
         tests: mpsc::Sender<TestRequest>,
+        orders: mpsc::Sender<Order>,
     ) -> Self {
         let (authority, subscribers) = (Arc::from(authority), Arc::default());
         Self {
@@ -78,6 +81,7 @@ impl Service {
             board,
             history,
             tests,
+            orders,
         }
     }
 
