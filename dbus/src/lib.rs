@@ -2,7 +2,7 @@
 //!
 //! [`names`] holds every bus name, path and polkit action. The words that travel in alerts are enums: [`Kind`],
 //! [`Family`], [`Severity`] and [`Verdict`]. The records are [`Alert`], [`Evidence`],
-//! [`AlertFilter`], [`Statistics`], [`NoiseCount`], [`Rule`], [`Status`] and [`SourceHealth`]; each is a dictionary (`a{sv}`) on the bus, so that a later version can add a key, and an object with
+//! [`AlertFilter`], [`Statistics`], [`NoiseCount`], [`Rule`], [`Status`], [`SourceHealth`] and [`HookHealth`]; each is a dictionary (`a{sv}`) on the bus, so that a later version can add a key, and an object with
 //! the same keys in JSON. [`Helper1Proxy`] and [`ControlProxy`] are the clients' side of the two interfaces, and [`Error`]
 //! holds the errors of the helper's own.
 
@@ -27,4 +27,4 @@ pub use proxy::{
 };
 pub use rule::Rule;
 pub use statistics::{DEFAULT_BUCKETS, MAX_BUCKETS, MAX_LISTED_COUNTS, NoiseCount, Statistics};
-pub use status::{SourceHealth, SourceState, Status};
+pub use status::{HookHealth, SourceHealth, SourceState, Status};

@@ -34,6 +34,8 @@ record! {
         pub started_at: i64,
         /// Each source's health record.
         pub sources: Vec<SourceHealth>,
+        /// How each hook fares, in the order of the configuration.
+        pub hooks: Vec<HookHealth>,
     }
 }
 
@@ -58,6 +60,24 @@ record! {
         pub reason: String,
         /// The command that would mend it, or empty.
         pub mend: String,
+    }
+}
+
+record! {
+    /// How a hook of the configuration fares: a script that runs on alerts or events. Counts are since the helper started.
+    pub struct HookHealth {
+        /// The hook's name.
+        pub name: String,
+        /// How often its script was started.
+        pub runs: u64,
+        /// So many alerts or events had no run of their own: a later one stood for them.
+        pub folded: u64,
+        /// How often the script was not started, ended with an error, or took too long.
+        pub failed: u64,
+        /// When it was started last, microseconds since 1970; 0 where it never was.
+        pub last_run: i64,
+        /// What is wrong, as a sentence; else empty.
+        pub words: String,
     }
 }
 

@@ -12,6 +12,7 @@ use crate::{
     capture::Capture,
     clock,
     event::Timestamp,
+    hook::desk::Desk,
     neighbourhood::Neighbourhood,
     rules::Rules,
     source::health::{Health, Report},
@@ -35,6 +36,8 @@ pub struct Board {
     /// How many packets were stopped.
     stopped: AtomicI64,
     no_firewall: AtomicBool,
+    /// Where hooks wait for their runner, where there are any.
+    hooks: Mutex<Option<Arc<Desk>>>,
 }
 
 /// What is known of the rest.
@@ -69,6 +72,7 @@ impl Board {
             open_incidents: AtomicU64::new(0),
             stopped: AtomicI64::new(0),
             no_firewall: AtomicBool::new(false),
+            hooks: Mutex::new(None),
         }
     }
 
@@ -120,6 +124,11 @@ impl Board {
         self.no_firewall.store(proven, Ordering::Relaxed);
     }
 
+    /// From now on the hooks are shown that wait there, or none.
+    pub fn show_hooks(&self, desk: Option<Arc<Desk>>) {
+        *self.hooks.lock().unwrap_or_else(PoisonError::into_inner) = desk;
+    }
+
     /// The number of the latest change.
     #[must_use]
     pub fn last_seq(&self) -> u64 {
@@ -159,6 +168,8 @@ impl Board {
             .map(|told| known.rules.present(&told.borrow()))
             .unwrap_or_default();
         let complaints = [known.of_config.as_str(), known.of_rules.as_str()];
+        let hooks = self.hooks.lock().unwrap_or_else(PoisonError::into_inner);
+        let hooks = hooks.as_ref().map(|desk| desk.records(&sources));
         Status {
             version: env!("CARGO_PKG_VERSION").to_owned(),
             watching,
@@ -173,6 +184,7 @@ impl Board {
             open_incidents: self.open_incidents.load(Ordering::Relaxed),
             started_at: self.started_at.0,
             sources,
+            hooks: hooks.unwrap_or_default(),
         }
     }
 

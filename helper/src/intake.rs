@@ -20,6 +20,7 @@ use crate::{
     clock, detect,
     event::{Event, Timestamp},
     flow::{Beginning, Flow, Stage, beginning_of},
+    hook::tap::Taps,
     rules::Rules,
     source::Sink,
     store::History,
@@ -64,6 +65,8 @@ struct State {
     unsettled: Unsettled,
     changes: Vec<Change>,
     subscribers: mpsc::Sender<Change>,
+    /// The administrator's scripts, where there are any.
+    taps: Option<Box<Taps>>,
 }
 
 /// Packets of which it was told that nobody knows what became of them; another source may know.
@@ -117,6 +120,7 @@ impl Intake {
                 unsettled: Unsettled::new(),
                 changes: Vec::new(),
                 subscribers,
+                taps: None,
             }),
             deadline: Notify::new(),
             tellers: AtomicUsize::new(0),
@@ -133,6 +137,11 @@ impl Intake {
     pub fn with_outlook(self, outlook: Outlook) -> Self {
         self.lock().outlook = Some(outlook);
         self
+    }
+
+    /// From now on these hooks are told of alerts and events, or none.
+    pub fn set_taps(&self, taps: Option<Box<Taps>>) {
+        self.lock().taps = taps;
     }
 
     /// Has `work` hand in events, and stores and tells what comes of them.
@@ -229,6 +238,7 @@ impl Intake {
             outlook,
             changes,
             subscribers,
+            taps,
             ..
         } = state;
         // Also where the deadline is far ahead: the clock may have been set back.
@@ -247,6 +257,9 @@ impl Intake {
         for change in changes.drain(..) {
             self.history
                 .record(&change, watcher.evidence(change.alert().id));
+            if let Some(taps) = taps {
+                taps.change(&change);
+            }
             // A bus that takes nothing must not stop detection; the gap in the numbers tells the clients.
             drop(subscribers.try_send(change));
         }
@@ -335,6 +348,10 @@ impl Door<'_> {
 
 impl Sink for Door<'_> {
     fn packet(&mut self, event: &Event) {
+        // Before it is known whether another told of it already: a hook may ask for one source alone.
+        if let Some(taps) = &mut self.state.taps {
+            taps.packet(event, self.teller, self.alone, &self.state.watcher);
+        }
         if !self.alone {
             let State {
                 twins, unsettled, ..
@@ -374,6 +391,10 @@ impl Sink for Door<'_> {
     }
 
     fn flow(&mut self, flow: &Flow) {
+        // Also where every packet is told, so that it is no news: a hook may ask for connections.
+        if let Some(taps) = &self.state.taps {
+            taps.flow(flow, &self.state.watcher);
+        }
         let is_news = flow.stage == Stage::Began
             && match self.flows {
                 Flows::NoNews => false,

@@ -17,6 +17,7 @@ use crate::{
     clock,
     config::Config,
     failure::Failure,
+    hook,
     intake::Intake,
     rules::Keeper,
     service::{Service, TestRequest},
@@ -90,6 +91,7 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     let outlook = surroundings.outlook();
     let ufw_heard = outlook.ufw_heard();
     let intake = Arc::new(intake.with_outlook(outlook));
+    let mut hooks = hook::keeper::Keeper::new(Arc::clone(&intake), Arc::clone(&board));
     // The name comes first: a second helper ends here, before it has touched the firewall.
     let connection = Connection::system()
         .await
@@ -119,8 +121,9 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
         tokio::spawn(firewall::advise(firewall.watch(), log));
     }
     tokio::spawn(firewall.follow());
+    hooks.set(&config.hooks, &config.hook_socket);
     let sources = Sources::start(Arc::clone(&intake), healths, &config, &state_dir, &capture);
-    let mut steward = Steward::new(path, config, keeper, intake, sources, board);
+    let mut steward = Steward::new(path, config, keeper, hooks, intake, sources, board);
     tokio::spawn(settle());
 
     let lost = async {

@@ -14,6 +14,7 @@ use crate::{
     board::Board,
     config::{self, Config},
     failure::escape_control,
+    hook,
     intake::Intake,
     journal,
     rules::{self, Keeper, Rule},
@@ -43,6 +44,7 @@ pub struct Steward {
     path: Option<PathBuf>,
     config: Config,
     rules: Keeper,
+    hooks: hook::keeper::Keeper,
     intake: Arc<Intake>,
     sources: Sources,
     board: Arc<Board>,
@@ -55,6 +57,7 @@ impl Steward {
         path: Option<PathBuf>,
         config: Config,
         rules: Keeper,
+        hooks: hook::keeper::Keeper,
         intake: Arc<Intake>,
         sources: Sources,
         board: Arc<Board>,
@@ -66,6 +69,7 @@ impl Steward {
             path,
             config,
             rules,
+            hooks,
             intake,
             sources,
             board,
@@ -144,6 +148,7 @@ impl Steward {
         if new.detect != self.config.detect {
             self.intake.set_thresholds(new.detect);
         }
+        self.hooks.set(&new.hooks, &new.hook_socket);
         self.board.capture.fix(new.capture_fixed());
         let started = self.sources.follow(&self.config, &new).await;
         if started {

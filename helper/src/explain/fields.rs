@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::{
     decode::{Arp, Body, Mac, Report, Stamp},
+    event::Event,
     packet::{Icmp, IcmpDetail, Packet, Protocol, Quoted, TcpFlags, Transport},
 };
 
@@ -197,6 +198,19 @@ impl<'a> Fields<'a> {
             }
             Body::Frame => fields.proto = frame_type(report.mac),
         }
+        fields
+    }
+
+    /// The fields of an event, which tells less than a report.
+    #[must_use]
+    pub fn of_event(event: &'a Event) -> Self {
+        let mut fields = Self {
+            input: &event.interface,
+            prefix: &event.prefix,
+            time: Some(event.time.0),
+            ..Self::default()
+        };
+        fields.packet(&event.packet);
         fields
     }
 

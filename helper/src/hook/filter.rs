@@ -109,6 +109,16 @@ impl EventFilter {
             && self.interface.is_empty()
     }
 
+    /// The feeds that it names; none where any will do.
+    #[must_use]
+    pub fn feeds(&self) -> Vec<Feed> {
+        let mut feeds: Vec<Feed> = self.feed.iter().copied().collect();
+        if self.flows && feeds.is_empty() {
+            feeds.push(Feed::Conntrack);
+        }
+        feeds
+    }
+
     /// Is its class asked for?
     #[must_use]
     pub const fn asks_class(&self) -> bool {

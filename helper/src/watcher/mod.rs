@@ -13,7 +13,7 @@ use crate::{
     event::{Event, Feed, Interface, Prefix, Timestamp},
     explain::{self, Ledger, Noise},
     exposure::Exposure,
-    flow::{Flow, FlowRing, Stage},
+    flow::{Direction, Flow, FlowRing, Stage},
     neighbourhood::Neighbourhood,
     packet::{IpOptions, Packet, Protocol, Tcp, TcpFlags, Transport},
     rules::Rules,
@@ -221,6 +221,34 @@ impl Watcher {
     #[must_use]
     pub const fn noise(&self) -> &Ledger {
         &self.noise
+    }
+
+    /// What a packet is, in one word, for whoever asks besides detection; nothing is counted.
+    #[must_use]
+    pub fn class_of(&self, event: &Event) -> explain::Class {
+        let judged = self.judge(event);
+        let trace = Trace::from(event);
+        if self.rules.trusting(&trace, judged.kind()).is_some() {
+            return explain::Class::Noise(Noise::Trusted);
+        }
+        explain::class_of(event, &judged, &self.neighbourhood, &self.flows)
+    }
+
+    /// Who began a flow, and what it is in one word, where there is a word for it.
+    #[must_use]
+    pub fn class_of_flow(&self, flow: &Flow) -> (Direction, Option<explain::Class>) {
+        let direction = flow.direction(&self.neighbourhood);
+        let judged = classify_flow(flow, &self.neighbourhood, &self.flows);
+        let trusting = self.rules.trusting(&Trace::from(flow), judged.kind());
+        let class = match (judged, direction) {
+            _ if trusting.is_some() => Some(explain::Class::Noise(Noise::Trusted)),
+            (Class::Probe(probe), _) => Some(explain::Class::Probe(probe.kind)),
+            (Class::Harmless(_), Direction::Local | Direction::Outbound) => {
+                Some(explain::Class::Noise(Noise::Own))
+            }
+            (Class::Harmless(_), Direction::Inbound | Direction::Foreign) => None,
+        };
+        (direction, class)
     }
 
     /// Takes the popup from changes of incidents that a rule mutes, and makes those worse that come from a public network. To be
