@@ -32,6 +32,8 @@ record! {
         pub open_incidents: u64,
         /// When the helper started, microseconds since 1970.
         pub started_at: i64,
+        /// Why the history is not kept as it should be, in sentences that say what to do; else empty.
+        pub history: String,
         /// Each source's health record.
         pub sources: Vec<SourceHealth>,
         /// How each hook fares, in the order of the configuration.

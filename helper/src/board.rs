@@ -38,6 +38,8 @@ pub struct Board {
     no_firewall: AtomicBool,
     /// Where hooks wait for their runner, where there are any.
     hooks: Mutex<Option<Arc<Desk>>>,
+    /// What is wrong with the history.
+    history: Mutex<watch::Receiver<String>>,
 }
 
 /// What is known of the rest.
@@ -73,6 +75,7 @@ impl Board {
             stopped: AtomicI64::new(0),
             no_firewall: AtomicBool::new(false),
             hooks: Mutex::new(None),
+            history: Mutex::new(watch::Sender::default().subscribe()),
         }
     }
 
@@ -129,6 +132,20 @@ impl Board {
         *self.hooks.lock().unwrap_or_else(PoisonError::into_inner) = desk;
     }
 
+    /// Shows what is wrong with the history.
+    pub fn show_history(&self, trouble: watch::Receiver<String>) {
+        *self.lock_history() = trouble;
+    }
+
+    /// What tells when what is wrong with the history changes.
+    pub fn history(&self) -> watch::Receiver<String> {
+        self.lock_history().clone()
+    }
+
+    fn lock_history(&self) -> MutexGuard<'_, watch::Receiver<String>> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// The number of the latest change.
     #[must_use]
     pub fn last_seq(&self) -> u64 {
@@ -183,6 +200,7 @@ impl Board {
             last_seq: self.last_seq(),
             open_incidents: self.open_incidents.load(Ordering::Relaxed),
             started_at: self.started_at.0,
+            history: self.history().borrow().clone(),
             sources,
             hooks: hooks.unwrap_or_default(),
         }

@@ -3,6 +3,7 @@
 use std::{
     fs, io,
     num::NonZeroU16,
+    ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
@@ -13,7 +14,7 @@ use crate::{
     hook::{self, Hooks},
     rules::{self, Rule},
     source::nflog::DEFAULT_GROUP,
-    store::DEFAULT_CAPACITY,
+    store::Limits,
 };
 
 /// Where the configuration lies if the command line does not say.
@@ -24,8 +25,10 @@ const MOST_BYTES: u64 = 1024 * 1024;
 const MOST_SHOWN: usize = 60;
 /// So many groups, queues or files are read at most.
 const MOST_OF_A_KIND: usize = 16;
-/// The most incidents that may be remembered.
-const MOST_HISTORY: usize = 100_000;
+/// So many days the history may go back: ten years.
+const HISTORY_DAYS: RangeInclusive<u32> = 1..=3650;
+/// So many megabytes it may have. Less has no room for what SQLite keeps beside it.
+const HISTORY_MEGABYTES: RangeInclusive<u32> = 10..=10_000;
 
 /// Why a configuration cannot be used. Each is a sentence with the file, and the line where there is one.
 #[derive(Debug, thiserror::Error)]
@@ -153,8 +156,10 @@ pub enum Choice {
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 struct History {
-    #[serde(deserialize_with = "history_alerts")]
-    alerts: Option<usize>,
+    #[serde(deserialize_with = "history_days")]
+    days: Option<u32>,
+    #[serde(deserialize_with = "history_megabytes")]
+    megabytes: Option<u32>,
 }
 
 /// A configuration that can be used.
@@ -180,8 +185,8 @@ pub struct Config {
     pub conntrack: Choice,
     /// NFQUEUE queues that the user's own rules fill, each once.
     pub queues: Vec<u16>,
-    /// So many incidents are remembered.
-    pub history: usize,
+    /// How much is remembered.
+    pub history: Limits,
     /// The thresholds of detection.
     pub detect: detect::Config,
     /// The rules that stand in it.
@@ -263,7 +268,7 @@ impl Config {
             ulogd: file.ulogd,
             conntrack: file.conntrack.read,
             queues: file.nfqueue.queues,
-            history: file.history.alerts.unwrap_or(DEFAULT_CAPACITY),
+            history: file.history.limits(),
             detect: file.detect,
             rules: file.rule,
             hooks: file.hook,
@@ -314,15 +319,43 @@ fn read(path: &Path) -> io::Result<String> {
     fs::read_to_string(path)
 }
 
-fn history_alerts<'de, D: serde::Deserializer<'de>>(
+impl History {
+    /// What is written, and the defaults for the rest.
+    fn limits(self) -> Limits {
+        let default = Limits::default();
+        Limits {
+            days: self.days.unwrap_or(default.days),
+            megabytes: self.megabytes.unwrap_or(default.megabytes),
+        }
+    }
+}
+
+fn history_days<'de, D: serde::Deserializer<'de>>(
     deserializer: D,
-) -> Result<Option<usize>, D::Error> {
-    let value = usize::deserialize(deserializer)?;
-    if (1..=MOST_HISTORY).contains(&value) {
+) -> Result<Option<u32>, D::Error> {
+    within(deserializer, "days", &HISTORY_DAYS)
+}
+
+fn history_megabytes<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<u32>, D::Error> {
+    within(deserializer, "megabytes", &HISTORY_MEGABYTES)
+}
+
+/// A number of this range.
+fn within<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+    key: &str,
+    range: &RangeInclusive<u32>,
+) -> Result<Option<u32>, D::Error> {
+    let value = u32::deserialize(deserializer)?;
+    if range.contains(&value) {
         Ok(Some(value))
     } else {
         Err(serde::de::Error::custom(format_args!(
-            "alerts is {value}, but must be from 1 to {MOST_HISTORY}"
+            "{key} is {value}, but must be from {} to {}",
+            range.start(),
+            range.end()
         )))
     }
 }
@@ -390,15 +423,21 @@ mod tests {
         let config = parse("").unwrap();
         assert_eq!(
             (config.capture, config.group, config.history),
-            (None, DEFAULT_GROUP, DEFAULT_CAPACITY)
+            (None, DEFAULT_GROUP, Limits::default())
         );
-        let config = parse(
-            "capture = true\nnflog.group = 77\nhistory.alerts = 5\n[detect]\nthreshold = 5\n",
-        )
-        .unwrap();
+        let config =
+            parse("capture = true\nnflog.group = 77\nhistory.days = 5\n[detect]\nthreshold = 5\n")
+                .unwrap();
         assert_eq!(
             (config.capture, config.group, config.history),
-            (Some(true), 77, 5)
+            (
+                Some(true),
+                77,
+                Limits {
+                    days: 5,
+                    megabytes: 50
+                }
+            )
         );
         assert!((config.detect.threshold - 5.0).abs() < f32::EPSILON);
     }
@@ -488,7 +527,12 @@ mod tests {
                 "expected one of `type`, `source`, `interface`, `kind`, `port`, `class`, `on`, `gateway`, `place`, `comment`",
             ),
             ("nflog.group = 70000\n", "line 1", "70000"),
-            ("\n\nhistory.alerts = 0\n", "line 3", "from 1 to 100000"),
+            (
+                "\n\nhistory.days = 0\n",
+                "line 3",
+                "days is 0, but must be from 1 to 3650",
+            ),
+            ("[history]\nmegabytes = 9\n", "line 2", "from 10 to 10000"),
             ("[detect]\nthreshold = 0\n", "line 2", "from 1 to 1000"),
             (
                 "capture = \"on\"\n",
@@ -525,7 +569,7 @@ mod tests {
         let config = parse(shipped).unwrap();
         assert_eq!(
             (config.capture, config.group, config.history),
-            (None, DEFAULT_GROUP, DEFAULT_CAPACITY)
+            (None, DEFAULT_GROUP, Limits::default())
         );
         let uncommented: String = shipped
             .lines()
@@ -538,7 +582,7 @@ mod tests {
         let config = parse(&uncommented).unwrap();
         assert_eq!(
             (config.group, config.history),
-            (DEFAULT_GROUP, DEFAULT_CAPACITY)
+            (DEFAULT_GROUP, Limits::default())
         );
         assert_eq!(
             config.detect,

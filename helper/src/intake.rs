@@ -5,12 +5,12 @@ use std::{
         Arc, Mutex, MutexGuard, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use tokio::{
     sync::{Notify, mpsc},
-    time::sleep,
+    time::{sleep, sleep_until},
 };
 use wallwatch_dbus::Verdict;
 
@@ -31,6 +31,11 @@ use crate::{
 
 /// The longest sleep while an incident is open: the system's clock may be set meanwhile.
 const LONGEST_SLEEP: Duration = Duration::from_secs(60);
+
+/// Harmless packets that were counted are noted so often at most.
+const NOISE_INTERVAL: Duration = Duration::from_secs(60);
+/// What was over so long before it is raised, in microseconds, is no news that pops up: it was read late, as from the journal.
+const OLD_NEWS: i64 = 600 * Timestamp::SECOND;
 
 /// So many packets are remembered, to know those that several sources tell of: 64 KiB.
 const REMEMBERED: usize = 1 << 10;
@@ -63,6 +68,9 @@ struct State {
     outlook: Option<Outlook>,
     twins: Twins,
     unsettled: Unsettled,
+    old_news: OldNews,
+    /// When what was harmless is noted; none where nothing is counted.
+    noise_due: Option<Instant>,
     changes: Vec<Change>,
     subscribers: mpsc::Sender<Change>,
     /// The administrator's scripts, where there are any.
@@ -102,6 +110,34 @@ impl Unsettled {
     }
 }
 
+/// The open incidents that were over long before they were raised. As the watcher has a bound for open ones, there are not many.
+#[derive(Debug, Default)]
+struct OldNews(Vec<u64>);
+
+impl OldNews {
+    /// Takes the popup from what is no news. An incident that goes on until now becomes one.
+    fn hush(&mut self, change: &mut Change, now: Timestamp) {
+        let is_raised = matches!(change, Change::Raised(_));
+        let is_closed = matches!(change, Change::Closed(_));
+        let (Change::Raised(alert) | Change::Updated(alert) | Change::Closed(alert)) = change;
+        let is_old = now.since(Timestamp(alert.last_seen)) > OLD_NEWS;
+        let place = self.0.iter().position(|id| *id == alert.id);
+        let is_hushed = match place {
+            Some(place) if is_closed || !is_old => {
+                self.0.swap_remove(place);
+                is_closed
+            }
+            Some(_) => true,
+            None if is_raised && is_old => {
+                self.0.push(alert.id);
+                true
+            }
+            None => false,
+        };
+        alert.popup &= !is_hushed;
+    }
+}
+
 impl Intake {
     /// A front door whose changes are stored and handed to `subscribers`.
     #[must_use]
@@ -118,6 +154,8 @@ impl Intake {
                 outlook: None,
                 twins: Twins::new(REMEMBERED),
                 unsettled: Unsettled::new(),
+                old_news: OldNews::default(),
+                noise_due: None,
                 changes: Vec::new(),
                 subscribers,
                 taps: None,
@@ -220,15 +258,38 @@ impl Intake {
         }
     }
 
-    /// Does what time alone asks for, for ever. Sleeps without a timer while no incident is open.
+    /// Does what time alone asks for, for ever. Sleeps without a timer while no incident is open and nothing harmless is counted.
     pub async fn keep_time(&self) {
         loop {
-            let due = self.lock().watcher.next_deadline();
+            let (due, noise_due) = {
+                let state = self.lock();
+                (state.watcher.next_deadline(), state.noise_due)
+            };
             tokio::select! {
                 () = self.deadline.notified() => {}
                 () = reached(due) => self.take_in(0, |_| ()),
+                () = passed(noise_due) => self.note_noise(),
             }
         }
+    }
+
+    /// Has the history ask for what was counted and not noted yet, before it answers for harmless packets.
+    pub fn answer_for_noise(self: &Arc<Self>) {
+        let intake = Arc::downgrade(self);
+        self.history.gather_noise_by(move || {
+            if let Some(intake) = intake.upgrade() {
+                intake.note_noise();
+            }
+        });
+    }
+
+    /// Hands what was harmless, and counted since the last time, to the history.
+    pub fn note_noise(&self) {
+        let mut state = self.lock();
+        state.noise_due = None;
+        let entries = state.watcher.take_noise();
+        drop(state);
+        self.history.note_noise(entries);
     }
 
     /// Stores and tells the changes; `due` was the deadline before them.
@@ -236,6 +297,8 @@ impl Intake {
         let State {
             watcher,
             outlook,
+            old_news,
+            noise_due,
             changes,
             subscribers,
             taps,
@@ -245,7 +308,11 @@ impl Intake {
         if watcher.next_deadline().is_some() {
             watcher.tick(clock::now(), changes);
         }
-        if watcher.next_deadline() != due {
+        let is_first_noise = noise_due.is_none() && !watcher.noise().is_empty();
+        if is_first_noise {
+            *noise_due = Some(clock::moment() + NOISE_INTERVAL);
+        }
+        if is_first_noise || watcher.next_deadline() != due {
             self.deadline.notify_one();
         }
         self.board
@@ -254,7 +321,8 @@ impl Intake {
             outlook.before_telling(watcher, changes);
         }
         watcher.mute(changes);
-        for change in changes.drain(..) {
+        for mut change in changes.drain(..) {
+            old_news.hush(&mut change, clock::now());
             self.history
                 .record(&change, watcher.evidence(change.alert().id));
             if let Some(taps) = taps {
@@ -420,6 +488,14 @@ async fn reached(deadline: Option<Timestamp>) {
     sleep(Duration::from_micros(micros).min(LONGEST_SLEEP)).await;
 }
 
+/// Waits until this moment; for ever where there is none.
+async fn passed(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment.into()).await,
+        None => std::future::pending().await,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -431,7 +507,7 @@ mod tests {
         event::{Feed, Interface, Prefix},
         flow::{Ends, Tuple},
         neighbourhood::Neighbourhood,
-        packet::{Protocol, Transport, Udp},
+        packet::{Protocol, TcpFlags, Transport, Udp},
         source::health::Health,
     };
 
@@ -468,7 +544,7 @@ mod tests {
         };
         let watcher = Watcher::new(detect::Config::default(), home, 1);
         let (changes, told) = mpsc::channel(64);
-        let history = History::in_memory(8);
+        let history = History::in_memory();
         (
             Arc::new(Intake::new(watcher, history, changes, board)),
             told,
@@ -587,6 +663,78 @@ mod tests {
             alert.packets, 4,
             "the first port was tried twice by one account"
         );
+    }
+
+    #[test]
+    fn what_is_only_caught_up_pops_up_where_it_goes_on_alone() {
+        let (intake, mut told) = intake();
+        let source = intake.way_in(true);
+        let from = |time: Timestamp| {
+            source.take_in(|door| {
+                for dport in 1..=3 {
+                    door.packet(&null_probe(time, dport));
+                }
+            });
+        };
+        let now = clock::now();
+        from(now.plus(-660 * Timestamp::SECOND));
+        let popups = |told: &mut mpsc::Receiver<Change>| -> Vec<(bool, bool)> {
+            let changes = std::iter::from_fn(|| told.try_recv().ok());
+            changes
+                .map(|change| {
+                    let is_raised = matches!(change, Change::Raised(_));
+                    (is_raised, change.alert().popup)
+                })
+                .collect()
+        };
+        assert_eq!(popups(&mut told), [(true, false)]);
+        from(now);
+        assert_eq!(popups(&mut told).first(), Some(&(false, true)));
+
+        // The same five minutes late is news; five hours late it is over as soon as it is told.
+        let (late, mut told) = self::intake();
+        let source = late.way_in(true);
+        for (ago, expected) in [
+            (300, vec![(true, true)]),
+            (5 * 3600, vec![(true, false), (false, false)]),
+        ] {
+            source.take_in(|door| {
+                for dport in 1..=3 {
+                    let mut probe = null_probe(now.plus(-ago * Timestamp::SECOND), dport);
+                    let sender = u8::try_from(ago / 300).unwrap();
+                    probe.packet.src = [203, 0, 113, sender].into();
+                    door.packet(&probe);
+                }
+            });
+            assert_eq!(popups(&mut told), expected, "{ago} s ago");
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_is_harmless_is_noted_a_minute_after_it_came() {
+        let (intake, _told) = intake();
+        let keeping_time = Arc::clone(&intake);
+        let task = tokio::spawn(async move { keeping_time.keep_time().await });
+        let mut late = null_probe(clock::now(), 50000);
+        let Transport::Tcp(tcp) = &mut late.packet.transport else {
+            panic!("a TCP packet")
+        };
+        (tcp.sport, tcp.dport, tcp.flags) = (443, 50000, TcpFlags(0x11));
+        let counted = async || -> u64 {
+            let noise = intake.history.noise(0, 0).await.unwrap();
+            noise.iter().map(|count| count.packets).sum()
+        };
+        let source = intake.way_in(true);
+        for round in 1..=3 {
+            for _ in 0..2 {
+                source.take_in(|door| door.packet(&late));
+            }
+            assert!(intake.lock().noise_due.is_some());
+            sleep(NOISE_INTERVAL + Duration::from_secs(1)).await;
+            assert!(intake.lock().noise_due.is_none(), "no timer without need");
+            assert_eq!(counted().await, 2 * round);
+        }
+        task.abort();
     }
 
     #[test]

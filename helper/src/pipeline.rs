@@ -73,13 +73,14 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     let started_at = clock::now();
     let board = Board::new(started_at, Arc::clone(&capture), healths.all());
     let board = Arc::new(board);
-    let history = History::in_memory(config.history);
+    let history = History::open(&state_dir, config.history);
+    board.show_history(history.trouble());
 
     let (change_in, change_out) = mpsc::channel(CHANGES);
     let (test_in, test_out) = mpsc::channel(TESTS);
     let (order_in, orders) = mpsc::channel(MOST_ORDERS);
 
-    let first_seq = u64::try_from(started_at.0).unwrap_or(1);
+    let first_seq = history.begin(started_at).await;
     let surroundings = Surroundings::open();
     let neighbourhood = surroundings.watch().borrow().clone();
     let keeper = Keeper::open(&state_dir, config.rules.clone());
@@ -91,6 +92,7 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     let outlook = surroundings.outlook();
     let ufw_heard = outlook.ufw_heard();
     let intake = Arc::new(intake.with_outlook(outlook));
+    intake.answer_for_noise();
     let mut hooks = hook::keeper::Keeper::new(Arc::clone(&intake), Arc::clone(&board));
     // The name comes first: a second helper ends here, before it has touched the firewall.
     let connection = Connection::system()
@@ -102,12 +104,13 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     let service = Service::new(
         Box::new(polkit),
         Arc::clone(&board),
-        history,
+        history.clone(),
         test_in,
         order_in,
     );
     let announcer = service.announcer();
     let following = serve(&connection, service).await?;
+    history.close_orphans();
     let bus_gone = tokio::spawn(following);
     let announcing = tokio::spawn(announcer.announce(connection.clone(), change_out));
 
@@ -123,7 +126,15 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     tokio::spawn(firewall.follow());
     hooks.set(&config.hooks, &config.hook_socket);
     let sources = Sources::start(Arc::clone(&intake), healths, &config, &state_dir, &capture);
-    let mut steward = Steward::new(path, config, keeper, hooks, intake, sources, board);
+    let mut steward = Steward::new(
+        path,
+        config,
+        keeper,
+        hooks,
+        Arc::clone(&intake),
+        sources,
+        board,
+    );
     tokio::spawn(settle());
 
     let lost = async {
@@ -148,6 +159,9 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
             steward.end().await;
         })
     ));
+    intake.note_noise();
+    // A disk that hangs is not waited for: what it had half a second ago is safe.
+    drop(timeout(RELEASE_LIMIT * 2, history.end()).await);
     ended
 }
 

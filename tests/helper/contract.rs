@@ -45,7 +45,7 @@ fn service() -> Service {
     let nflog = Arc::new(Health::new("nflog"));
     let capture = Capture::new("/nonexistent".as_ref(), None, None, Arc::clone(&nflog));
     let board = Arc::new(Board::new(Timestamp(1), Arc::new(capture), vec![nflog]));
-    let history = History::in_memory(1);
+    let history = History::in_memory();
     Service::new(
         Box::new(Everybody),
         board,

@@ -27,7 +27,10 @@ pub fn check(input: &[u8]) {
             return;
         }
     };
-    assert!(config.group > 0 && config.history > 0, "{config:?}");
+    assert!(
+        config.group > 0 && config.history.days > 0 && config.history.megabytes > 0,
+        "{config:?}"
+    );
     assert!(config.set_group_command(7).contains('7'));
     let start = Timestamp(0);
     let mut replay = Replay::new(config.detect, Neighbourhood::default(), start, start)

@@ -12,7 +12,7 @@ use crate::{
 
 /// What is behind the IP header, as far as it is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Ends {
+pub(crate) enum FactEnds {
     /// Source port and destination port.
     Ports(u16, u16),
     /// Type and code of ICMP.
@@ -24,21 +24,21 @@ enum Ends {
 /// A packet, or the beginning of a flow, in 56 bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Fact {
-    time: Timestamp,
+    pub(crate) time: Timestamp,
     /// Its source.
     pub src: IpAddr,
-    dst: IpAddr,
-    ends: Ends,
+    pub(crate) dst: IpAddr,
+    pub(crate) ends: FactEnds,
     /// Length in bytes, at most 65,535; 0 where not told.
-    len: u16,
-    protocol: Protocol,
+    pub(crate) len: u16,
+    pub(crate) protocol: Protocol,
     /// Was it a piece of a packet?
     pub fragmented: bool,
     /// Of TCP, where told.
-    flags: Option<TcpFlags>,
+    pub(crate) flags: Option<TcpFlags>,
     /// 0 where not told.
-    ttl: u8,
-    verdict: Verdict,
+    pub(crate) ttl: u8,
+    pub(crate) verdict: Verdict,
 }
 
 impl Fact {
@@ -46,9 +46,9 @@ impl Fact {
     #[must_use]
     pub fn of(trace: &Trace) -> Self {
         let ends = match (trace.sport.zip(trace.dport), trace.icmp) {
-            (Some((sport, dport)), _) => Ends::Ports(sport, dport),
-            (None, Some((kind, code))) => Ends::Icmp(kind, code),
-            (None, None) => Ends::None,
+            (Some((sport, dport)), _) => FactEnds::Ports(sport, dport),
+            (None, Some((kind, code))) => FactEnds::Icmp(kind, code),
+            (None, None) => FactEnds::None,
         };
         Self {
             time: trace.time,
@@ -85,12 +85,12 @@ impl Fact {
     #[must_use]
     pub fn told(&self) -> Evidence {
         let (sport, dport) = match self.ends {
-            Ends::Ports(sport, dport) => (sport, dport),
-            Ends::Icmp(..) | Ends::None => (0, 0),
+            FactEnds::Ports(sport, dport) => (sport, dport),
+            FactEnds::Icmp(..) | FactEnds::None => (0, 0),
         };
         let (icmp_type, icmp_code) = match self.ends {
-            Ends::Icmp(kind, code) => (kind, code),
-            Ends::Ports(..) | Ends::None => (0, 0),
+            FactEnds::Icmp(kind, code) => (kind, code),
+            FactEnds::Ports(..) | FactEnds::None => (0, 0),
         };
         Evidence {
             time: self.time.0,
@@ -140,9 +140,9 @@ impl fmt::Display for Fact {
             None => write!(f, " PROTO={}", protocol.0)?,
         }
         match self.ends {
-            Ends::Ports(sport, dport) => write!(f, " SPT={sport} DPT={dport}")?,
-            Ends::Icmp(kind, code) => write!(f, " TYPE={kind} CODE={code}")?,
-            Ends::None => {}
+            FactEnds::Ports(sport, dport) => write!(f, " SPT={sport} DPT={dport}")?,
+            FactEnds::Icmp(kind, code) => write!(f, " TYPE={kind} CODE={code}")?,
+            FactEnds::None => {}
         }
         self.flag_names().try_for_each(|name| write!(f, " {name}"))
     }

@@ -40,6 +40,7 @@ pub(crate) use container::is_container_bridge;
 pub(crate) use crowd::MAX_DECOYS;
 pub use crowd::{Crowd, Crowds, Decoy, Gathering};
 pub use fact::Fact;
+pub(crate) use fact::FactEnds;
 pub use fates::Fates;
 pub use flood::{Flood, Floods};
 pub use flow::classify_flow;

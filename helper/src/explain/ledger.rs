@@ -43,6 +43,18 @@ pub struct Entry {
     pub example: Example,
 }
 
+impl Entry {
+    /// Takes in what came of the same class besides.
+    pub fn absorb(&mut self, other: Self) {
+        self.packets += other.packets;
+        self.first_seen = self.first_seen.min(other.first_seen);
+        self.last_seen = self.last_seen.max(other.last_seen);
+        if other.example.time >= self.example.time {
+            self.example = other.example;
+        }
+    }
+}
+
 /// The harmless packets by their classes.
 #[derive(Debug)]
 pub struct Ledger {
@@ -99,6 +111,20 @@ impl Ledger {
     /// What came of each class, in the order of the classes; a class of which nothing came is left out.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.entries.iter().flatten().map(|entry| &**entry)
+    }
+
+    /// Is nothing counted?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.entries.iter().all(Option::is_none)
+    }
+
+    /// Takes out what came of each class, so that it is counted anew.
+    pub fn take(&mut self) -> Vec<Entry> {
+        let entries = self.entries.iter_mut();
+        entries
+            .filter_map(|entry| entry.take().map(|entry| *entry))
+            .collect()
     }
 
     /// How many packets in all.

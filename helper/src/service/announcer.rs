@@ -13,7 +13,7 @@ use super::{Service, subscribers::Subscribers};
 use crate::{alert::Change, board::Board};
 
 /// What a status must differ in to be told: the counters alone are no news.
-type Gist = (bool, bool, String, Vec<String>);
+type Gist = (bool, bool, String, String, Vec<String>);
 
 /// Tells the subscribers.
 #[derive(Debug)]
@@ -45,6 +45,13 @@ impl Announcer {
                 }
             });
         }
+        let mut history = self.board.history();
+        let of_history = Arc::clone(&state);
+        watching.spawn(async move {
+            while history.changed().await.is_ok() {
+                of_history.notify_one();
+            }
+        });
         let mut told = gist(&self.board.status());
         loop {
             tokio::select! {
@@ -126,6 +133,7 @@ fn gist(status: &Status) -> Gist {
         status.watching,
         status.capturing,
         status.reason.clone(),
+        status.history.clone(),
         each,
     )
 }

@@ -1,13 +1,9 @@
 //! What calls ask of the history: alerts, counts, and to forget.
-#![expect(
-    clippy::unused_async,
-    reason = "the history answers from a thread of its own"
-)]
-
 use wallwatch_dbus::{Alert, AlertFilter, Error, NoiseCount, Statistics};
 use zbus::fdo;
 
 use super::{Refusal, Service};
+use crate::store::QueryError;
 
 impl Service {
     pub(super) async fn alerts(
@@ -17,11 +13,13 @@ impl Service {
         filter: AlertFilter,
     ) -> Result<Vec<Alert>, Refusal> {
         let found = self.history.query(after_seq, limit, filter).await;
-        found.map_err(|error| fdo::Error::InvalidArgs(format!("{error}.")).into())
+        found.map_err(|error| refusal(&error))
     }
 
     pub(super) async fn alert(&self, id: u64) -> Result<Alert, Refusal> {
-        self.history.alert(id).await.ok_or_else(|| {
+        let found = self.history.alert(id).await;
+        let found = found.map_err(|error| refusal(&error))?;
+        found.ok_or_else(|| {
             Box::new(Error::NotFound(format!(
                 "There is no alert {id}, or it is so old that it was forgotten: wallwatchctl alerts lists those that are known."
             ))) as Refusal
@@ -30,24 +28,30 @@ impl Service {
 
     pub(super) async fn statistics(
         &self,
-        _from: i64,
-        _to: i64,
-        _buckets: u32,
+        from: i64,
+        to: i64,
+        buckets: u32,
     ) -> Result<Statistics, Refusal> {
-        Err(Box::new(Error::Failed(
-            "Nothing is counted yet.".to_owned(),
-        )))
+        let counted = self.history.statistics(from, to, buckets).await;
+        counted.map_err(|error| refusal(&error))
     }
 
-    pub(super) async fn noise(&self, _from: i64, _to: i64) -> Result<Vec<NoiseCount>, Refusal> {
-        Err(Box::new(Error::Failed(
-            "Nothing is counted yet.".to_owned(),
-        )))
+    pub(super) async fn noise(&self, from: i64, to: i64) -> Result<Vec<NoiseCount>, Refusal> {
+        let counted = self.history.noise(from, to).await;
+        counted.map_err(|error| refusal(&error))
     }
 
-    pub(super) async fn clear(&self, _before: i64) -> Result<(), Refusal> {
-        Err(Box::new(Error::Failed(
-            "Nothing is forgotten yet.".to_owned(),
-        )))
+    pub(super) async fn clear(&self, before: i64) -> Result<(), Refusal> {
+        let cleared = self.history.clear(before).await;
+        cleared.map_err(|error| refusal(&error))
+    }
+}
+
+/// Why the history does not answer, for the caller.
+fn refusal(error: &QueryError) -> Refusal {
+    let sentence = format!("{error}.");
+    match error {
+        QueryError::NoAnswer => Box::new(Error::Failed(sentence)),
+        _ => fdo::Error::InvalidArgs(sentence).into(),
     }
 }

@@ -252,7 +252,7 @@ mod tests {
         let capture = Arc::new(Capture::new("/nonexistent".as_ref(), None, None, nflog));
         let board = Arc::new(Board::new(clock::now(), capture, Vec::new()));
         let watcher = Watcher::new(detect::Config::default(), Neighbourhood::default(), 1);
-        let history = History::in_memory(1);
+        let history = History::in_memory();
         Arc::new(Intake::new(watcher, history, mpsc::channel(1).0, board))
     }
 

@@ -11,7 +11,7 @@ use crate::{
         SCANS, Sampling, Scan, Sighting, Tool, Trace, Tries, classify, classify_flow, unexcused,
     },
     event::{Event, Feed, Interface, Prefix, Timestamp},
-    explain::{self, Ledger, Noise},
+    explain::{self, Entry, Ledger, Noise},
     exposure::Exposure,
     flow::{Direction, Flow, FlowRing, Stage},
     neighbourhood::Neighbourhood,
@@ -221,6 +221,11 @@ impl Watcher {
     #[must_use]
     pub const fn noise(&self) -> &Ledger {
         &self.noise
+    }
+
+    /// Takes out what was harmless so far, so that it is counted anew.
+    pub fn take_noise(&mut self) -> Vec<Entry> {
+        self.noise.take()
     }
 
     /// What a packet is, in one word, for whoever asks besides detection; nothing is counted.
