@@ -110,5 +110,7 @@ mount --bind "$dir/socket" /run/dbus
 if [ "$sessions" = no ]; then
     need /run/systemd
     mount -t tmpfs -o mode=755 tmpfs /run/systemd
+    # polkitd watches these for sessions that come and go, all or none.
+    mkdir /run/systemd/seats /run/systemd/users /run/systemd/sessions /run/systemd/machines
 fi
 exec "$@"

@@ -24,6 +24,8 @@ pub const WALLWATCH: u32 = 7801;
 pub const ALICE: u32 = 7802;
 /// A user whom nothing allows anything; without a login session polkit asks for an administrator's password.
 pub const MALLORY: u32 = 7803;
+/// A user whom no rule mentions either, who logs in: see [`crate::Login`].
+pub const BOB: u32 = 7804;
 
 /// How long bus and polkitd may need to start.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -81,6 +83,7 @@ impl SystemBus {
                     user("wallwatch", WALLWATCH),
                     user("alice", ALICE),
                     user("mallory", MALLORY),
+                    user("bob", BOB),
                 ]
                 .concat(),
             )
@@ -252,7 +255,7 @@ fn leash(daemon: &str) -> Program {
 
 /// The options that show every program that is built.
 fn programs() -> Vec<PathBuf> {
-    let built = ["wallwatch-helper", "wallwatch", "wallwatchctl"]
+    let built = ["wallwatch-helper", "wallwatch", "wallwatchctl", "caller"]
         .into_iter()
         .filter_map(helper::built);
     built
