@@ -87,9 +87,7 @@ impl EventFilter {
             && self.verdict.pass(|verdict| *verdict == event.verdict)
             && self.protocol.pass(|protocol| *protocol == packet.protocol)
             && self.port.pass(|port| packet.dport() == Some(port.0))
-            && self
-                .prefix
-                .pass(|prefix| event.prefix.starts_with(&*prefix.0))
+            && self.prefix.pass(|prefix| prefix.begins(&event.prefix))
             && self.interface.pass(|name| *name == event.interface)
             && self.source.pass(|block| block.contains(packet.src))
     }
@@ -215,6 +213,9 @@ mod tests {
             ("prefix = \"SSH-DROP\"", true),
             ("prefix = [\"X\", \"SSH-DROP: \"]", true),
             ("prefix = \"DROP\"", false),
+            ("prefix = \"SSH-DROP:   \"", true),
+            ("prefix = \" SSH-\"", true),
+            ("prefix = \"SSH-DROP \"", false),
             ("feed = \"kmsg\"", true),
             ("feed = [\"nflog\", \"ulogd\"]", false),
             ("conntrack = \"new\"", false),

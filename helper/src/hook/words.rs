@@ -259,15 +259,24 @@ impl Word for Port {
     }
 }
 
-/// What the prefix of a log rule begins with.
+/// What the prefix of a log rule begins with. Blanks at both ends of a prefix are the log's, and count for nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Beginning(pub Prefix);
+pub struct Beginning(Prefix);
+
+impl Beginning {
+    /// Does this prefix begin so?
+    #[must_use]
+    pub fn begins(&self, prefix: &Prefix) -> bool {
+        let prefix = prefix.trim();
+        prefix.starts_with(&*self.0) || prefix == self.0.trim_end()
+    }
+}
 
 impl Word for Beginning {
     const EXPECTED: &'static str = "the beginning of a rule's log prefix, 1 to 127 bytes";
 
     fn of_text(text: &str) -> Result<Self, String> {
-        Prefix::from(text)
+        Prefix::from(text.trim_start())
             .ok()
             .filter(|prefix| !prefix.is_empty())
             .map(Self)
