@@ -1,42 +1,11 @@
-//! What the runner answers, as far as the helper asks: bounded, whoever it is.
+//! Reads what the runner answers: bounded, whoever it is.
 
-use serde::Deserialize;
+use crate::runner::answer::Answer;
 
 /// An answer has at most so many bytes; what is longer is passed over.
 const MOST_BYTES: usize = 8 * 1024;
 /// Words are kept up to so many characters.
 const MOST_WORDS: usize = 300;
-
-/// What became of a line.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum State {
-    /// Its script was started.
-    Started,
-    /// A script ended by itself.
-    Ended,
-    /// Its script was not started.
-    Refused,
-    /// A script took too long and was ended.
-    TimedOut,
-    /// A later line stands for it.
-    Folded,
-}
-
-/// An answer.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Answer {
-    /// The hook's name.
-    pub hook: String,
-    /// What became of it.
-    pub state: State,
-    /// The exit code of the script, where it ended.
-    #[serde(default)]
-    pub code: i32,
-    /// The same as a sentence, in one line.
-    #[serde(default)]
-    pub words: String,
-}
 
 /// Takes the answers out of what was read.
 #[derive(Debug, Default)]
@@ -89,6 +58,7 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::runner::answer::State;
 
     fn read(pieces: &[&[u8]]) -> Vec<(String, State, i32, String)> {
         let mut answers = Answers::default();
@@ -115,7 +85,7 @@ mod tests {
 
     #[test]
     fn what_is_no_answer_is_passed_over_and_nothing_grows() {
-        let good = b"{\"hook\":\"a\",\"state\":\"ended\"}\n";
+        let good = b"{\"hook\":\"a\",\"run\":1,\"state\":\"ended\",\"code\":0,\"words\":\"\"}\n";
         let long = vec![b'x'; 3 * MOST_BYTES];
         let wrong: &[u8] = b"\n[]\n{\"hook\":7,\"state\":\"ended\"}\n\xff\xfe\n{\"hook\":\"a\",\"state\":\"flying\"}\n";
         let all = read(&[wrong, good, &long, &long, b"\n", good]);

@@ -14,13 +14,13 @@ use wallwatch_dbus::{HookHealth, SourceHealth, SourceState};
 
 use super::{
     Hooks, Wants,
-    answer::{Answer, State},
     limit::Limit,
     line::{self, What},
 };
 use crate::{
     event::{Feed, Timestamp},
     journal,
+    runner::answer::{Answer, State},
 };
 
 /// So many of one hook wait one by one, within its limit.
@@ -376,12 +376,7 @@ mod tests {
     }
 
     fn answer(hook: &str, state: State, code: i32, words: &str) -> Answer {
-        Answer {
-            hook: hook.to_owned(),
-            state,
-            code,
-            words: words.to_owned(),
-        }
+        Answer::new(hook, 1, state, code, words)
     }
 
     /// The next line: hook, incident, and how many are folded into it.
