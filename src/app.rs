@@ -222,7 +222,7 @@ impl App {
         let proxy = self.proxy.clone();
         let listener =
             Box::new(move |news| proxy.send_event(AppEvent::Session(Box::new(news))).is_ok());
-        match session::start(self.config, own_picture(), listener) {
+        match session::start(self.config.clone(), own_picture(), listener) {
             Ok(commands) => self.session = Some(commands),
             Err(error) => {
                 say::warn(format_args!(

@@ -5,7 +5,13 @@
 
 use std::{fmt, fs, io, path::Path};
 
+use serde::Deserialize as _;
+use toml::{
+    Spanned,
+    de::{DeValue, ValueDeserializer},
+};
 use wallwatch_dbus::Severity;
+use wallwatch_helper::hook::{Hook, On, config::MOST_HOOKS};
 
 /// The least severity that pops up, unless the user says otherwise; below it an alert is for the history only.
 pub const DEFAULT_POPUP_FROM: Severity = Severity::Low;
@@ -14,19 +20,22 @@ pub const DEFAULT_POPUP_FROM: Severity = Severity::Low;
 const MAX_FILE: u64 = 64 * 1024;
 
 /// The keys, as they are named to somebody who wrote another one.
-const KEYS: &str = "popup-from";
+const KEYS: &str = "popup-from and [[hook]]";
 
 /// The configuration as it is usable.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Config {
     /// The least severity that pops up: 2 to 5.
     pub popup_from: Severity,
+    /// The scripts that run on alerts, each of a name of its own.
+    pub hooks: Vec<Hook>,
 }
 
 impl Default for Config {
     fn default() -> Self {
         Self {
             popup_from: DEFAULT_POPUP_FROM,
+            hooks: Vec::new(),
         }
     }
 }
@@ -80,6 +89,16 @@ impl Config {
             }
         };
         for (key, value) in table.get_ref() {
+            if key.get_ref() == "hook" {
+                hooks(value, &mut config.hooks, |at, words| {
+                    let at = at.unwrap_or(key.span().start);
+                    warnings.push(Warning {
+                        line: line_of(at),
+                        words,
+                    });
+                });
+                continue;
+            }
             let taken = match key.get_ref().as_ref() {
                 "popup-from" => {
                     severity(value.get_ref()).map(|severity| config.popup_from = severity)
@@ -101,8 +120,55 @@ impl Config {
     }
 }
 
+/// Reads the hooks, each for itself. What cannot be taken is told to `warn`, with where it stands.
+fn hooks(
+    value: &Spanned<DeValue<'_>>,
+    taken: &mut Vec<Hook>,
+    mut warn: impl FnMut(Option<usize>, String),
+) {
+    let Some(tables) = value.get_ref().as_array() else {
+        return warn(
+            None,
+            "a hook begins with [[hook]] on a line of its own".to_owned(),
+        );
+    };
+    for table in tables.iter() {
+        let start = table.span().start;
+        match Hook::deserialize(ValueDeserializer::from(table.clone())) {
+            Err(error) => {
+                let at = error.span().map_or(start, |span| span.start);
+                let words = error.message().lines().collect::<Vec<_>>().join("; ");
+                warn(Some(at), format!("{words}; this hook is left out"));
+            }
+            Ok(hook) if hook.on() == On::Event => warn(
+                Some(start),
+                format!(
+                    "the hook '{}': hooks on events stand in /etc/wallwatch/config.toml, your own run on alerts; this hook is left out",
+                    hook.name
+                ),
+            ),
+            Ok(hook) if taken.iter().any(|other| other.name == hook.name) => warn(
+                Some(start),
+                format!(
+                    "two hooks have the name '{}'; give each its own; this one is left out",
+                    hook.name
+                ),
+            ),
+            Ok(_) if taken.len() == MOST_HOOKS => {
+                return warn(
+                    Some(start),
+                    format!(
+                        "at most {MOST_HOOKS} hooks are kept; this one and those behind it are left out"
+                    ),
+                );
+            }
+            Ok(hook) => taken.push(hook),
+        }
+    }
+}
+
 /// A severity from which popups are shown.
-fn severity(value: &toml::de::DeValue<'_>) -> Result<Severity, String> {
+fn severity(value: &DeValue<'_>) -> Result<Severity, String> {
     value
         .as_integer()
         .and_then(|integer| u8::from_str_radix(integer.as_str(), integer.radix()).ok())
@@ -133,11 +199,45 @@ mod tests {
             Config::read("popup-from = 4\n"),
             (
                 Config {
-                    popup_from: Severity::High
+                    popup_from: Severity::High,
+                    hooks: Vec::new(),
                 },
                 Vec::new()
             )
         );
+    }
+
+    #[test]
+    fn hooks_are_taken_each_for_itself() {
+        let text = "popup-from = 4\n\n[[hook]]\nname = \"sound\"\non = \"alert\"\nrun = [\"/usr/bin/paplay\", \"x.wav\"]\n\n\
+            [[hook]]\nname = \"early\"\non = \"event\"\nrun = [\"/bin/true\"]\n\n\
+            [[hook]]\nname = \"sound\"\non = \"alert\"\nrun = [\"/bin/true\"]\n\n\
+            [[hook]]\nname = \"slow\"\non = \"alert\"\nrun = [\"/bin/true\"]\ntimeout = 9999\n\n\
+            [[hook]]\nname = \"typo\"\non = \"alert\"\nrnu = [\"/bin/true\"]\n";
+        let (config, warnings) = Config::read(text);
+        assert_eq!(config.popup_from, Severity::High);
+        assert_eq!(config.hooks.len(), 1);
+        assert_eq!(config.hooks[0].run, ["/usr/bin/paplay", "x.wav"]);
+        let told: Vec<(usize, &str)> = warnings
+            .iter()
+            .map(|one| (one.line, one.words.as_str()))
+            .collect();
+        let expected = [
+            (8, "hooks on events stand in /etc/wallwatch/config.toml"),
+            (13, "two hooks have the name 'sound'"),
+            (18, "timeout is 9999"),
+            (27, "unknown field `rnu`"),
+        ];
+        assert_eq!(told.len(), expected.len(), "{told:?}");
+        for ((line, words), (expected_line, part)) in told.into_iter().zip(expected) {
+            assert!(
+                line == expected_line && words.contains(part),
+                "{line}: {words}"
+            );
+            assert!(words.contains("left out"), "{words}");
+        }
+        let (config, warnings) = Config::read("hook = 5\n");
+        assert_eq!((config, warnings.len()), (Config::default(), 1));
     }
 
     #[test]
@@ -146,7 +246,7 @@ mod tests {
             (
                 "# mine\npopup-form = 3\npopup-from = 3\n",
                 2,
-                "unknown key 'popup-form'; known is popup-from",
+                "unknown key 'popup-form'; known is popup-from and [[hook]]",
             ),
             ("popup-from = 9\n", 1, "popup-from is a severity"),
             ("\npopup-from = 'high'\n", 2, "popup-from is a severity"),

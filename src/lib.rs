@@ -4,7 +4,8 @@
 //! [`paths`] the user's files, [`say`] the lines on standard error. None of these needs a desktop.
 //!
 //! With the feature `tray` there is [`app`], the event loop where everything meets. Beside it, on a thread of its own, `session`
-//! takes the helper's events, shows them with `popup` and answers `control`, the object on the session bus; `tray` is the icon,
+//! takes the helper's events, shows them with `popup`, runs the user's scripts with `hook` and answers `control`, the object on the
+//! session bus; `tray` is the icon,
 //! `history` the window, and `picture` what both show.
 
 #[cfg(feature = "tray")]
@@ -15,6 +16,8 @@ pub mod config;
 mod control;
 #[cfg(feature = "tray")]
 mod history;
+#[cfg(feature = "tray")]
+mod hook;
 pub mod paths;
 pub mod pause;
 #[cfg(feature = "tray")]

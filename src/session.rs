@@ -1,4 +1,5 @@
-//! What runs beside the event loop, on a thread of its own: the helper's events, the popups, the pause and the control object.
+//! What runs beside the event loop, on a thread of its own: the helper's events, the popups, the user's hooks, the pause and the control
+//! object.
 //!
 //! A popup goes from the helper's signal to the notification server on this thread alone, whatever the windows are doing.
 
@@ -21,6 +22,7 @@ use crate::{
     bus::{self, HelperEvent},
     config::Config,
     control::{self, Facts},
+    hook::Hooks,
     paths,
     pause::Pause,
     picture::Picture,
@@ -116,6 +118,7 @@ struct Session {
     facts: Arc<Facts>,
     pause: Pause,
     popups: Popups,
+    hooks: Hooks,
     /// The connection that the control object is served on.
     control: Option<Connection>,
     /// Was that connection lost since the news of the last one?
@@ -138,6 +141,7 @@ impl Session {
             facts: Arc::default(),
             pause: Pause::load(paths::pause_file(), clock::now().0),
             popups: Popups::new(config.popup_from, picture),
+            hooks: Hooks::new(config.hooks),
             control: None,
             bus_was_lost: false,
             links,
@@ -156,10 +160,12 @@ impl Session {
             let alive = tokio::select! {
                 Some(event) = helper.recv() => {
                     self.popup(&event);
+                    self.hooks.helper_says(&event);
                     // A pause that was over by the clock ended just now.
                     self.pause_changed().await && (self.listener)(News::Helper(Box::new(event)))
                 }
                 outcome = self.popups.next() => self.outcome(outcome).await,
+                () = self.hooks.next() => true,
                 Some((connection, link)) = self.new_links.recv() => {
                     self.popups.connect(link);
                     say::step("the session bus is served");

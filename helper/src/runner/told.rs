@@ -1,7 +1,8 @@
 //! The line that tells of what a hook runs for, as it came over the socket.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
+use wallwatch_dbus::Alert;
 
 use crate::hook::On;
 
@@ -77,6 +78,22 @@ impl Told {
         })
     }
 
+    /// The line for an alert, of which `folded` earlier ones are not told; what the helper would write.
+    #[must_use]
+    pub fn of_alert(hook: &str, folded: u64, alert: &Alert) -> Self {
+        let on = On::Alert;
+        let line = json!({
+            "version": VERSION, "hook": hook, "on": on.as_str(), "folded": folded, "alert": alert.to_json(),
+        });
+        Self {
+            hook: hook.to_owned(),
+            on,
+            folded,
+            line: line.to_string(),
+            refolded: false,
+        }
+    }
+
     /// From now on this one stands for an older one too, and for those that the older one stood for.
     pub fn fold(&mut self, older: &Self) {
         self.folded = self.folded.saturating_add(older.folded).saturating_add(1);
@@ -150,6 +167,18 @@ mod tests {
             let read: Value = serde_json::from_slice(&latest.input()).unwrap();
             assert_eq!(read["folded"], own + 3);
         }
+    }
+
+    #[test]
+    fn an_alert_is_told_as_the_helper_tells_it() {
+        let alert = Alert {
+            id: 7,
+            ..Alert::default()
+        };
+        let told = Told::of_alert("beep", 3, &alert);
+        let mut line = told.input();
+        line.pop();
+        assert_eq!(Told::read(&line), Ok(told));
     }
 
     #[test]
