@@ -13,7 +13,7 @@ use tokio::time;
 use wallwatch_dbus::Alert;
 use wallwatch_helper::{
     clock,
-    hook::{Each, Hook, Wants, call::Place, filter::AlertFilter, limit::Limit},
+    hook::{Each, Hook, Wants, call::Place, filter::AlertFilter, limit::Limit, line::What},
     runner::{pool::Pool, told::Told},
     sys::privilege,
 };
@@ -165,8 +165,13 @@ impl Hooks {
             "the hook {} runs for incident {}",
             hook.name, alert.id
         ));
-        let told = Told::of_alert(&hook.name, folded, alert);
-        self.pool.run(hook, told, None);
+        match Told::of(&hook.name, folded, &What::Alert(Box::new(alert.clone()))) {
+            Some(told) => self.pool.run(hook, told, None),
+            None => say::warn(format_args!(
+                "the hook {} was not run for incident {}, which is too long to be told",
+                hook.name, alert.id
+            )),
+        }
     }
 }
 

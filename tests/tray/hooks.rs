@@ -112,7 +112,11 @@ fn what_is_past_runs_nothing_and_a_pause_of_popups_holds_no_hook_back() {
     place.cast.tray.stop();
     place.cast.helper.keep(scan(8, "192.0.2.8", 3));
     fs::create_dir_all(place.cast.stage.pause_file().parent().unwrap()).unwrap();
-    fs::write(place.cast.stage.pause_file(), "since = 1\nuntil = 9223372036854775807\n").unwrap();
+    fs::write(
+        place.cast.stage.pause_file(),
+        "since = 1\nuntil = 9223372036854775807\n",
+    )
+    .unwrap();
     place.cast.tray = place.cast.stage.tray();
     place.cast.wait_ready();
     place.cast.wait_tooltip("paused");

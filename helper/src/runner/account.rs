@@ -4,15 +4,18 @@ use std::fs;
 
 /// A user.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Account {
+pub struct Account {
     /// Its name, where it has one.
-    pub(crate) name: Option<String>,
-    pub(crate) uid: u32,
-    pub(crate) gid: u32,
+    pub name: Option<String>,
+    /// Its number.
+    pub uid: u32,
+    /// The number of its group.
+    pub gid: u32,
 }
 
 /// The user of this name or number. One who has a number alone has the group of the same number.
-pub(crate) fn find(word: &str) -> Option<Account> {
+#[must_use]
+pub fn find(word: &str) -> Option<Account> {
     find_in(&fs::read_to_string("/etc/passwd").unwrap_or_default(), word)
 }
 

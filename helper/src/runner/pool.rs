@@ -1,6 +1,6 @@
 //! All runs together: starts what may start, lets the rest wait, and tells what becomes of each.
 
-use std::{collections::BTreeMap, fmt, path::Path, sync::Arc, time::Duration};
+use std::{collections::BTreeMap, fmt, sync::Arc};
 
 use tokio::{
     sync::{mpsc, watch},
@@ -9,15 +9,11 @@ use tokio::{
 
 use super::{
     answer::{Answer, State},
-    check::check,
-    run::{Asked, Ended, Run},
+    run::{self, Run},
     slots::{Place, Slots},
     told::Told,
 };
-use crate::hook::{
-    Hook,
-    call::{self, Call},
-};
+use crate::hook::{Hook, call};
 
 /// Takes a sentence or a line of output, with the hook's name in front.
 pub type Say = Arc<dyn Fn(&str) + Send + Sync>;
@@ -173,14 +169,12 @@ impl Pool {
     }
 
     fn try_start(&self, job: &Job) -> Result<Run<impl FnMut(&str) + Send + use<>>, String> {
-        let program = job.hook.run.first().map_or("", String::as_str);
-        let file = check(Path::new(program), self.user).map_err(|refusal| refusal.0)?;
-        let call = Call::new(&job.hook, &job.told, self.place);
         let (say, head) = (
             Arc::clone(&self.say),
             format!("{}[{}]", job.hook.name, job.run),
         );
-        Run::start(&file, call, move |line| say(&format!("{head}: {line}")))
+        let tell = move |line: &str| say(&format!("{head}: {line}"));
+        run::start(&job.hook, &job.told, self.place, self.user, tell)
     }
 
     /// Says why a hook was refused, where that is news.
@@ -201,7 +195,7 @@ async fn follow<F: FnMut(&str)>(
 ) -> String {
     match run.end(job.hook.timeout, leave).await {
         Ok(ended) => {
-            let words = words(ended, job.hook.timeout);
+            let words = ended.words(job.hook.timeout);
             let state = if ended.asked.is_some() {
                 State::TimedOut
             } else {
@@ -218,23 +212,4 @@ async fn follow<F: FnMut(&str)>(
         }
     }
     job.hook.name.clone()
-}
-
-/// How a run ended, as a sentence.
-fn words(ended: Ended, timeout: Duration) -> String {
-    let how = if ended.by_signal {
-        format!("by signal {}", ended.code - 128)
-    } else {
-        format!("with exit code {}", ended.code)
-    };
-    match ended.asked {
-        None => format!("It ended {how} after {:.1} s.", ended.took.as_secs_f32()),
-        Some(Asked::TimedOut) => format!(
-            "It took longer than its {} s and was ended; it went {how}. Let it end sooner, or raise timeout in its [[hook]].",
-            timeout.as_secs()
-        ),
-        Some(Asked::Leaving) => {
-            format!("It was ended with the program that ran it; it went {how}.")
-        }
-    }
 }

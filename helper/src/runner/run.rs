@@ -5,13 +5,18 @@ use std::{ffi::OsStr, io, os::unix::process::ExitStatusExt as _, path::Path, tim
 use tokio::{sync::watch, time};
 
 use super::{
+    check::check,
     input::Input,
     output::Output,
+    told::Told,
     words::{quoted, reason},
 };
 use crate::{
     clock,
-    hook::call::Call,
+    hook::{
+        Hook,
+        call::{Call, Place},
+    },
     sys::script::{Script, Start},
 };
 
@@ -31,6 +36,28 @@ pub struct Ended {
     pub took: Duration,
 }
 
+impl Ended {
+    /// How it ended, as a sentence; `timeout` is what it was given.
+    #[must_use]
+    pub fn words(&self, timeout: Duration) -> String {
+        let how = if self.by_signal {
+            format!("by signal {}", self.code - 128)
+        } else {
+            format!("with exit code {}", self.code)
+        };
+        match self.asked {
+            None => format!("It ended {how} after {:.1} s.", self.took.as_secs_f32()),
+            Some(Asked::TimedOut) => format!(
+                "It took longer than its {} s and was ended; it went {how}. Let it end sooner, or raise timeout in its [[hook]].",
+                timeout.as_secs()
+            ),
+            Some(Asked::Leaving) => {
+                format!("It was ended with the program that ran it; it went {how}.")
+            }
+        }
+    }
+}
+
 /// Why a script was asked to end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Asked {
@@ -47,6 +74,35 @@ pub(crate) struct Run<F> {
     input: Input,
     output: Output<F>,
     started: std::time::Instant,
+}
+
+/// Looks at the script of a hook and starts it for what was told, as the user that this process acts as. An error is a sentence.
+pub(crate) fn start<F: FnMut(&str)>(
+    hook: &Hook,
+    told: &Told,
+    place: Place,
+    user: u32,
+    tell: F,
+) -> Result<Run<F>, String> {
+    let program = hook.run.first().map_or("", String::as_str);
+    let file = check(Path::new(program), user).map_err(|refusal| refusal.0)?;
+    Run::start(&file, Call::new(hook, told, place), tell)
+}
+
+/// Runs a hook once, for whoever wants to see what it does: hands each line of its output to `tell` and waits for its end. An error is a
+/// sentence.
+pub async fn once(
+    hook: &Hook,
+    told: &Told,
+    place: Place,
+    user: u32,
+    tell: impl FnMut(&str),
+) -> Result<Ended, String> {
+    let run = start(hook, told, place, user, tell)?;
+    let (_keep, leave) = watch::channel(false);
+    run.end(hook.timeout, leave)
+        .await
+        .map_err(|error| format!("How it ended is not known: {}.", reason(&error)))
 }
 
 impl<F: FnMut(&str)> Run<F> {

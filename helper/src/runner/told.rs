@@ -1,13 +1,15 @@
 //! The line that tells of what a hook runs for, as it came over the socket.
 
 use serde::Deserialize;
-use serde_json::{Value, json};
-use wallwatch_dbus::Alert;
+use serde_json::Value;
 
-use crate::hook::On;
+use crate::hook::{
+    On,
+    line::{self, What},
+};
 
 /// A line has at most so many bytes, its end not counted.
-pub const MOST_LINE: usize = 64 * 1024;
+pub const MOST_LINE: usize = line::MOST_BYTES;
 /// The version of lines that is understood.
 pub const VERSION: u64 = 1;
 /// What a wrong line says is shown up to so many characters.
@@ -78,20 +80,21 @@ impl Told {
         })
     }
 
-    /// The line for an alert, of which `folded` earlier ones are not told; what the helper would write.
+    /// The line of a hook for what happened, as the helper writes it; `None` where it would be too long.
     #[must_use]
-    pub fn of_alert(hook: &str, folded: u64, alert: &Alert) -> Self {
-        let on = On::Alert;
-        let line = json!({
-            "version": VERSION, "hook": hook, "on": on.as_str(), "folded": folded, "alert": alert.to_json(),
-        });
-        Self {
-            hook: hook.to_owned(),
-            on,
-            folded,
-            line: line.to_string(),
-            refolded: false,
+    pub fn of(hook: &str, folded: u64, what: &What) -> Option<Self> {
+        let mut line = Vec::new();
+        if !line::write(&mut line, hook, folded, what) {
+            return None;
         }
+        line.pop(); // its end
+        Some(Self {
+            hook: hook.to_owned(),
+            on: what.on(),
+            folded,
+            line: String::from_utf8(line).ok()?,
+            refolded: false,
+        })
     }
 
     /// From now on this one stands for an older one too, and for those that the older one stood for.
@@ -171,11 +174,11 @@ mod tests {
 
     #[test]
     fn an_alert_is_told_as_the_helper_tells_it() {
-        let alert = Alert {
+        let alert = wallwatch_dbus::Alert {
             id: 7,
-            ..Alert::default()
+            ..Default::default()
         };
-        let told = Told::of_alert("beep", 3, &alert);
+        let told = Told::of("beep", 3, &What::Alert(Box::new(alert))).unwrap();
         let mut line = told.input();
         line.pop();
         assert_eq!(Told::read(&line), Ok(told));

@@ -3,7 +3,7 @@
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use wallwatch_dbus::{Kind, Severity};
 
-use crate::{analyze, explain};
+use crate::{analyze, explain, hooks};
 
 /// Shows the attacks that Wallwatch saw, and steers it.
 #[derive(Debug, Parser)]
@@ -71,6 +71,8 @@ pub(crate) enum Command {
         /// On or off
         switch: Switch,
     },
+    /// List the scripts that run on alerts and events, and what is wrong with them; hooks test NAME tries one
+    Hooks(hooks::Args),
     /// Look for attacks in logs and captures, with the same code that watches live
     Analyze(analyze::Args),
     /// Say what a line of a firewall's log is, and why it is nothing or something to fear

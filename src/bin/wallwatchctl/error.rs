@@ -33,6 +33,11 @@ pub(crate) enum Error {
     /// Nobody owns the desktop program's name.
     #[error("Wallwatch does not run in this desktop session. Start it with: wallwatch")]
     DesktopNotRunning,
+    /// Nobody listens who runs system hooks.
+    #[error(
+        "wallwatch-hook, which runs the scripts of system hooks, does not listen at {0}. Start it with: sudo systemctl enable --now wallwatch-hook.socket"
+    )]
+    RunnerNotRunning(String),
     /// Polkit, or the bus, said no.
     #[error("you may not do this: {0}")]
     NotAuthorised(String),
@@ -60,7 +65,10 @@ impl Error {
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::OutputClosed => 0,
-            Self::NoSystemBus | Self::HelperNotRunning | Self::DesktopNotRunning => 3,
+            Self::NoSystemBus
+            | Self::HelperNotRunning
+            | Self::DesktopNotRunning
+            | Self::RunnerNotRunning(_) => 3,
             Self::NotAuthorised(_) => 4,
             Self::NotFound(_) => 5,
             Self::Runtime(_)

@@ -1,6 +1,6 @@
 //! What Wallwatch knows, in a terminal.
 //!
-//! [`args`] says what can be asked, [`helper`] asks the helper and [`desktop`] the desktop program, [`print`] shows the answers;
+//! [`args`] says what can be asked, [`helper`] asks the helper and [`desktop`] the desktop program, [`hooks`] lists scripts and tries them, [`print`] shows the answers;
 //! [`error`] turns what went wrong into one sentence and an exit code. [`zone`] knows this machine's clocks.
 
 mod analyze;
@@ -9,6 +9,7 @@ mod desktop;
 mod error;
 mod explain;
 mod helper;
+mod hooks;
 mod print;
 mod watch;
 mod zone;
@@ -41,6 +42,9 @@ fn run(args: Args, printer: &mut Printer) -> Result<ExitCode, Error> {
         .enable_all()
         .build()
         .map_err(Error::Runtime)?;
+    if let Command::Hooks(wanted) = &args.command {
+        return runtime.block_on(hooks::run(wanted, printer));
+    }
     runtime.block_on(ask(args.command, printer))?;
     Ok(ExitCode::SUCCESS)
 }
@@ -56,7 +60,7 @@ async fn ask(command: Command, printer: &mut Printer) -> Result<(), Error> {
         Command::Capture { switch } => helper::capture(matches!(switch, Switch::On), printer).await,
         Command::Pause { time } => desktop::pause(time, printer).await,
         Command::Resume => desktop::resume(printer).await,
-        Command::Analyze(_) | Command::Explain(_) => {
+        Command::Analyze(_) | Command::Explain(_) | Command::Hooks(_) => {
             unreachable!("it needs no bus and was carried out before")
         }
     }
