@@ -1,13 +1,25 @@
 //! The administrator's configuration: read as it is written, then made usable.
 
+mod check;
+mod error;
+mod layers;
+mod place;
+mod show;
+
 use std::{
-    fs, io,
     num::NonZeroU16,
     ops::RangeInclusive,
     path::{Path, PathBuf},
 };
 
 use serde::Deserialize;
+use toml::Table;
+
+pub use check::mistakes;
+pub use error::Error;
+use layers::Layer;
+use place::Place;
+pub use show::{Effective, Setting, files, show};
 
 use crate::{
     detect,
@@ -19,64 +31,12 @@ use crate::{
 
 /// Where the configuration lies if the command line does not say.
 pub const DEFAULT_PATH: &str = "/etc/wallwatch/config.toml";
-/// A larger file is none of ours, in bytes.
-const MOST_BYTES: u64 = 1024 * 1024;
-/// So many characters of a broken line are shown.
-const MOST_SHOWN: usize = 60;
 /// So many groups, queues or files are read at most.
 const MOST_OF_A_KIND: usize = 16;
 /// So many days the history may go back: ten years.
 const HISTORY_DAYS: RangeInclusive<u32> = 1..=3650;
 /// So many megabytes it may have. Less has no room for what SQLite keeps beside it.
 const HISTORY_MEGABYTES: RangeInclusive<u32> = 10..=10_000;
-
-/// Why a configuration cannot be used. Each is a sentence with the file, and the line where there is one.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// The file cannot be read.
-    #[error("the configuration {} cannot be read: {}", path.display(), reason(cause))]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        cause: io::Error,
-    },
-    /// The file is no configuration.
-    #[error("{}, line {line}: {}", path.display(), sentence(cause, text))]
-    Parse {
-        /// The file.
-        path: PathBuf,
-        /// The line, from 1 on.
-        line: usize,
-        /// What stands there.
-        text: String,
-        /// The key and what could stand there.
-        cause: Box<toml::de::Error>,
-    },
-}
-
-/// Why a file cannot be read, and what to do.
-fn reason(cause: &io::Error) -> String {
-    let hint = match cause.kind() {
-        io::ErrorKind::NotFound => "; look for its right name",
-        io::ErrorKind::IsADirectory => "; name the file in it",
-        io::ErrorKind::PermissionDenied => "; try again with sudo",
-        _ => "",
-    };
-    let text = cause.to_string();
-    let reason = text.split(" (os error").next().unwrap_or(&text);
-    format!("{reason}{hint}")
-}
-
-/// What is wrong with a line of the file, as one line; the line is shown where no key is named.
-fn sentence(cause: &toml::de::Error, line: &str) -> String {
-    let message = cause.message().lines().collect::<Vec<_>>().join("; ");
-    if line.is_empty() || message.starts_with("unknown field") {
-        message
-    } else {
-        format!("{message}, in: {line}")
-    }
-}
 
 /// The file as it is written.
 #[derive(Debug, Default, Deserialize)]
@@ -197,63 +157,61 @@ pub struct Config {
     pub hook_socket: PathBuf,
     /// The file that it stands in, or would stand in.
     pub path: PathBuf,
+    /// The file that fixes capture, where one does.
+    capture_path: PathBuf,
     /// How the file's text has to be changed to set another group.
     place: Place,
-}
-
-/// Where the group stands in the file, or could stand.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
-    /// There is no file, or an empty one.
-    NoFile,
-    /// In a section `[nflog]`, or as `nflog.group`.
-    Set,
-    /// In a section `[nflog]` that names no group.
-    Section,
-    /// Nowhere.
-    Nowhere,
 }
 
 impl Config {
     /// Reads the file at `path`, or the default one; where that is missing everything has its default.
     pub fn load(path: Option<&Path>) -> Result<Self, Error> {
         let (path, required) = path.map_or((Path::new(DEFAULT_PATH), false), |path| (path, true));
-        match read(path) {
-            Ok(text) => Self::parse(path, &text),
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound && !required => {
-                Ok(Self::usable(path, Written::default(), Place::NoFile))
-            }
-            Err(cause) => Err(Error::Read {
-                path: path.to_owned(),
-                cause,
-            }),
-        }
+        Self::of_layers(path, &layers::read_all(path, required)?)
     }
 
     /// Reads the text of the file at `path`.
     pub fn parse(path: &Path, text: &str) -> Result<Self, Error> {
-        let file: Written = toml::from_str(text).map_err(|cause| {
-            let start = cause.span().map_or(0, |span| span.start);
-            let before = text.get(..start).unwrap_or(text);
-            let line = before.matches('\n').count();
-            let shown = text.lines().nth(line).unwrap_or_default().trim();
-            Error::Parse {
-                path: path.to_owned(),
-                line: line + 1,
-                text: shown.chars().take(MOST_SHOWN).collect(),
-                cause: Box::new(cause),
-            }
-        })?;
-        let has_section = text
-            .lines()
-            .any(|line| line.trim_start().starts_with("[nflog]"));
-        let place = match (file.nflog.group, has_section) {
-            _ if text.trim().is_empty() => Place::NoFile,
-            (Some(_), _) => Place::Set,
-            (None, true) => Place::Section,
-            (None, false) => Place::Nowhere,
+        let layer = Layer {
+            path: path.to_owned(),
+            text: text.to_owned(),
         };
-        Ok(Self::usable(path, file, place))
+        Self::of_layers(path, &[layer])
+    }
+
+    /// What these files say together; the first would be at `path`.
+    fn of_layers(path: &Path, layers: &[Layer]) -> Result<Self, Error> {
+        let mut file = Written::default();
+        let mut all = Table::new();
+        let mut place = Place::in_no_file(path);
+        let mut capture_path = path;
+        for (n, layer) in layers.iter().enumerate() {
+            let Layer { path: own, text } = layer;
+            // By itself first, so that a mistake is told with its line.
+            let written: Written =
+                toml::from_str(text).map_err(|cause| Error::parse(own, text, cause))?;
+            if written.nflog.group.is_some() || own == path {
+                place = Place::in_text(own, text, written.nflog.group.is_some());
+            }
+            if written.capture.is_some() {
+                capture_path = own;
+            }
+            if layers.len() > 1 {
+                let above = toml::from_str(text).map_err(|cause| Error::parse(own, text, cause))?;
+                layers::lay_over(&mut all, above);
+            }
+            file = if n == 0 {
+                written
+            } else {
+                Written::deserialize(all.clone()).map_err(|cause| Error::Together {
+                    path: own.clone(),
+                    cause: Box::new(cause),
+                })?
+            };
+        }
+        let mut config = Self::usable(path, file, place);
+        capture_path.clone_into(&mut config.capture_path);
+        Ok(config)
     }
 
     fn usable(path: &Path, file: Written, place: Place) -> Self {
@@ -274,6 +232,7 @@ impl Config {
             hooks: file.hook,
             hook_socket: file.hook_socket.unwrap_or_else(|| hook::SOCKET.into()),
             path: path.to_owned(),
+            capture_path: path.to_owned(),
             place,
         }
     }
@@ -281,42 +240,25 @@ impl Config {
     /// What capture is fixed to, and by which file; `None` where people switch it.
     #[must_use]
     pub fn capture_fixed(&self) -> Option<(bool, &Path)> {
-        self.capture.map(|on| (on, self.path.as_path()))
+        self.capture.map(|on| (on, self.capture_path.as_path()))
     }
 
     /// The command that sets another NFLOG group in the file.
     #[must_use]
     pub fn set_group_command(&self, group: u16) -> String {
-        let path = self.path.display();
-        match self.place {
-            Place::NoFile => format!("echo 'nflog.group = {group}' | sudo tee {path}"),
-            Place::Set => {
-                format!("sudo sed -i -E 's/^( *(nflog\\.)?group *= *)[0-9_]+/\\1{group}/' {path}")
-            }
-            Place::Section => {
-                format!("sudo sed -i 's/^ *\\[nflog\\].*/&\\ngroup = {group}/' {path}")
-            }
-            Place::Nowhere => format!("sudo sed -i '1i nflog.group = {group}' {path}"),
-        }
+        self.place.command(group)
     }
 }
 
 /// The keys in which these differ and that take effect at the start alone.
 #[must_use]
 pub fn takes_a_start(old: &Config, new: &Config) -> Vec<&'static str> {
-    let differs = [("history.alerts", old.history != new.history)];
+    let differs = [("history", old.history != new.history)];
     differs
         .into_iter()
         .filter(|(_, differs)| *differs)
         .map(|(key, _)| key)
         .collect()
-}
-
-fn read(path: &Path) -> io::Result<String> {
-    if fs::metadata(path)?.len() > MOST_BYTES {
-        return Err(io::Error::other("it is larger than a mebibyte"));
-    }
-    fs::read_to_string(path)
 }
 
 impl History {
@@ -551,6 +493,39 @@ mod tests {
     }
 
     #[test]
+    fn files_beside_it_are_laid_over_it_and_each_is_named() {
+        let dir = wallwatch_test_support::TempDir::new();
+        std::fs::create_dir(dir.path().join("config.d")).unwrap();
+        let path = dir.write("config.toml", "capture = true\nhistory.days = 5\n");
+        let last = dir.write("config.d/2.toml", "capture = false\nnflog.group = 9\n");
+        dir.write(
+            "config.d/1.toml",
+            "nflog.group = 8\n[[rule]]\ntype = \"mute\"\nport = 1\n",
+        );
+        let config = Config::load(Some(&path)).unwrap();
+        assert_eq!(
+            (config.group, config.history, config.rules.len()),
+            (
+                9,
+                Limits {
+                    days: 5,
+                    ..Limits::default()
+                },
+                1
+            )
+        );
+        assert_eq!(config.capture_fixed(), Some((false, last.as_path())));
+        assert!(
+            config
+                .set_group_command(7)
+                .ends_with(&last.display().to_string())
+        );
+        dir.write("config.d/1.toml", "\nhistory.days = 0\n");
+        let error = Config::load(Some(&path)).unwrap_err().to_string();
+        assert!(error.contains("config.d/1.toml, line 2: "), "{error}");
+    }
+
+    #[test]
     fn a_file_that_cannot_be_read_is_told_with_what_to_do() {
         let load = |path: &str| Config::load(Some(Path::new(path))).unwrap_err().to_string();
         assert_eq!(
@@ -565,20 +540,13 @@ mod tests {
 
     #[test]
     fn the_shipped_configuration_is_all_defaults_and_each_of_its_lines_can_be_set() {
-        let shipped = include_str!("../../assets/config.toml");
+        let shipped = include_str!("../../../assets/config.toml");
         let config = parse(shipped).unwrap();
         assert_eq!(
             (config.capture, config.group, config.history),
             (None, DEFAULT_GROUP, Limits::default())
         );
-        let uncommented: String = shipped
-            .lines()
-            .map(|line| {
-                line.strip_prefix("# ")
-                    .filter(|rest| rest.contains(" = ") || rest.starts_with("[["))
-                    .unwrap_or(line)
-            })
-            .fold(String::new(), |text, line| text + line + "\n");
+        let uncommented = show::uncommented(shipped);
         let config = parse(&uncommented).unwrap();
         assert_eq!(
             (config.group, config.history),
