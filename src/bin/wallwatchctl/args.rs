@@ -3,7 +3,7 @@
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
 use wallwatch_dbus::{Kind, Severity};
 
-use crate::{analyze, explain, hooks};
+use crate::{analyze, configuration, explain, forget, hooks, rules};
 
 /// Shows the attacks that Wallwatch saw, and steers it.
 #[derive(Debug, Parser)]
@@ -73,6 +73,22 @@ pub(crate) enum Command {
     },
     /// List the scripts that run on alerts and events, and what is wrong with them; hooks test NAME tries one
     Hooks(hooks::Args),
+    /// Trust an address or a network: what comes from there is counted, and not weighed
+    Trust(rules::Trust),
+    /// Weigh again what comes from there
+    Untrust(rules::Untrust),
+    /// Keep attacks in the history alone, without popups
+    Mute(rules::Mute),
+    /// Show popups of them again
+    Unmute(rules::Mute),
+    /// List and change the rules of this machine
+    Rules(rules::Rules),
+    /// Check and show the configuration
+    Config(configuration::Args),
+    /// Have the helper read its configuration again
+    Reload,
+    /// Have the helper forget past alerts, for everybody and for good
+    ClearHistory(forget::Args),
     /// Look for attacks in logs and captures, with the same code that watches live
     Analyze(analyze::Args),
     /// Say what a line of a firewall's log is, and why it is nothing or something to fear

@@ -58,6 +58,9 @@ pub(crate) enum Error {
     /// A file could not be read.
     #[error("{0}")]
     File(String),
+    /// What was asked for cannot be meant so.
+    #[error("{0}")]
+    Usage(String),
 }
 
 impl Error {
@@ -65,6 +68,7 @@ impl Error {
     pub(crate) const fn exit_code(&self) -> u8 {
         match self {
             Self::OutputClosed => 0,
+            Self::Usage(_) => 2,
             Self::NoSystemBus
             | Self::HelperNotRunning
             | Self::DesktopNotRunning

@@ -8,12 +8,12 @@ use wallwatch_dbus::Helper1Proxy;
 use crate::{args::Wanted, error::Error, print::Printer};
 
 /// A call to the helper that went wrong.
-fn failed(error: zbus::Error) -> Error {
+pub(crate) fn failed(error: zbus::Error) -> Error {
     Error::from_call(error, Error::HelperNotRunning)
 }
 
 /// Reaches the helper, for calls that have so long to be answered.
-async fn connect(timeout: Duration) -> Result<Helper1Proxy<'static>, Error> {
+pub(crate) async fn connect(timeout: Duration) -> Result<Helper1Proxy<'static>, Error> {
     let connection = bus::connect(timeout)
         .await
         .map_err(|reason| Error::from_reason(&reason))?;

@@ -5,12 +5,15 @@
 
 mod analyze;
 mod args;
+mod configuration;
 mod desktop;
 mod error;
 mod explain;
+mod forget;
 mod helper;
 mod hooks;
 mod print;
+mod rules;
 mod watch;
 mod zone;
 
@@ -36,6 +39,9 @@ fn run(args: Args, printer: &mut Printer) -> Result<ExitCode, Error> {
     match args.command {
         Command::Analyze(analyze) => return analyze::run(&analyze, printer),
         Command::Explain(explain) => return explain::run(&explain, printer),
+        Command::Config(config) => {
+            return configuration::run(&config, printer).map(|()| ExitCode::SUCCESS);
+        }
         _ => {}
     }
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -60,7 +66,14 @@ async fn ask(command: Command, printer: &mut Printer) -> Result<(), Error> {
         Command::Capture { switch } => helper::capture(matches!(switch, Switch::On), printer).await,
         Command::Pause { time } => desktop::pause(time, printer).await,
         Command::Resume => desktop::resume(printer).await,
-        Command::Analyze(_) | Command::Explain(_) | Command::Hooks(_) => {
+        Command::Trust(wanted) => rules::trust(&wanted, printer).await,
+        Command::Untrust(wanted) => rules::untrust(&wanted, printer).await,
+        Command::Mute(wanted) => rules::mute(&wanted, printer).await,
+        Command::Unmute(wanted) => rules::unmute(&wanted, printer).await,
+        Command::Rules(wanted) => rules::run(wanted, printer).await,
+        Command::Reload => configuration::reload(printer).await,
+        Command::ClearHistory(wanted) => forget::run(&wanted, printer).await,
+        Command::Analyze(_) | Command::Explain(_) | Command::Hooks(_) | Command::Config(_) => {
             unreachable!("it needs no bus and was carried out before")
         }
     }
