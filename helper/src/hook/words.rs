@@ -264,6 +264,12 @@ impl Word for Port {
 pub struct Beginning(Prefix);
 
 impl Beginning {
+    /// What it begins with.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Does this prefix begin so?
     #[must_use]
     pub fn begins(&self, prefix: &Prefix) -> bool {

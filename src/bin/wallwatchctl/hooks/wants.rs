@@ -54,7 +54,7 @@ fn events(filter: &EventFilter) -> Vec<String> {
             filter
                 .prefix
                 .iter()
-                .map(|prefix| format!("'{}'", &*prefix.0)),
+                .map(|prefix| format!("'{}'", prefix.as_str())),
         ),
         any_of("told by", filter.feed.iter().copied().map(Feed::as_str)),
         any_of(
