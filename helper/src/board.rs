@@ -31,6 +31,8 @@ pub struct Board {
     /// The switch of the own table.
     pub capture: Arc<Capture>,
     known: Mutex<Known>,
+    /// Goes up when there are other sources, or another complaint.
+    revision: watch::Sender<u64>,
     last_seq: AtomicU64,
     open_incidents: AtomicU64,
     /// How many packets were stopped.
@@ -70,6 +72,7 @@ impl Board {
                 of_rules: String::new(),
                 of_config: String::new(),
             }),
+            revision: watch::Sender::new(0),
             last_seq: AtomicU64::new(0),
             open_incidents: AtomicU64::new(0),
             stopped: AtomicI64::new(0),
@@ -92,16 +95,29 @@ impl Board {
     /// Knows other sources from now on.
     pub fn know_sources(&self, sources: Vec<Arc<Health>>) {
         self.known().sources = sources;
+        self.revise();
     }
 
     /// Notes why rules that were added are not there.
     pub fn complain_of_rules(&self, sentence: &str) {
         sentence.clone_into(&mut self.known().of_rules);
+        self.revise();
     }
 
     /// Notes why the configuration as it is written does not hold; empty where it does.
     pub fn complain_of_config(&self, sentence: &str) {
         sentence.clone_into(&mut self.known().of_config);
+        self.revise();
+    }
+
+    /// What tells when there are other sources, or another complaint.
+    pub fn revisions(&self) -> watch::Receiver<u64> {
+        self.revision.subscribe()
+    }
+
+    fn revise(&self) {
+        self.revision
+            .send_modify(|revision| *revision = revision.wrapping_add(1));
     }
 
     fn known(&self) -> MutexGuard<'_, Known> {

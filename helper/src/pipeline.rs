@@ -126,15 +126,16 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     tokio::spawn(firewall.follow());
     hooks.set(&config.hooks, &config.hook_socket);
     let sources = Sources::start(Arc::clone(&intake), healths, &config, &state_dir, &capture);
-    let mut steward = Steward::new(
+    let mut steward = Steward {
         path,
         config,
-        keeper,
+        rules: keeper,
         hooks,
-        Arc::clone(&intake),
+        intake: Arc::clone(&intake),
+        history: history.clone(),
         sources,
         board,
-    );
+    };
     tokio::spawn(settle());
 
     let lost = async {

@@ -12,13 +12,14 @@ use wallwatch_dbus::Rule as Record;
 
 use crate::{
     board::Board,
-    config::{self, Config},
+    config::Config,
     failure::escape_control,
     hook,
     intake::Intake,
     journal,
     rules::{self, Keeper, Rule},
     sources::Sources,
+    store::History,
 };
 
 /// So many orders may wait.
@@ -41,43 +42,29 @@ pub enum Order {
 #[derive(Debug)]
 pub struct Steward {
     /// The file that the command line named.
-    path: Option<PathBuf>,
-    config: Config,
-    rules: Keeper,
-    hooks: hook::keeper::Keeper,
-    intake: Arc<Intake>,
-    sources: Sources,
-    board: Arc<Board>,
+    pub path: Option<PathBuf>,
+    /// The configuration that holds.
+    pub config: Config,
+    /// The rules, those of the configuration and those that were added.
+    pub rules: Keeper,
+    /// The hooks of the configuration.
+    pub hooks: hook::keeper::Keeper,
+    /// Detection.
+    pub intake: Arc<Intake>,
+    /// What is remembered.
+    pub history: History,
+    /// The sources that are kept open.
+    pub sources: Sources,
+    /// What is known of the helper itself.
+    pub board: Arc<Board>,
 }
 
 impl Steward {
-    /// Takes over what was read and started. `path` is the configuration that the command line named.
-    #[must_use]
-    pub fn new(
-        path: Option<PathBuf>,
-        config: Config,
-        rules: Keeper,
-        hooks: hook::keeper::Keeper,
-        intake: Arc<Intake>,
-        sources: Sources,
-        board: Arc<Board>,
-    ) -> Self {
-        if let Some(complaint) = rules.complaint() {
-            board.complain_of_rules(complaint);
-        }
-        Self {
-            path,
-            config,
-            rules,
-            hooks,
-            intake,
-            sources,
-            board,
-        }
-    }
-
     /// Carries out orders for ever; a hangup is the order to read the configuration again.
     pub async fn serve(&mut self, mut orders: mpsc::Receiver<Order>, hangups: &mut Option<Signal>) {
+        if let Some(complaint) = self.rules.complaint() {
+            self.board.complain_of_rules(complaint);
+        }
         loop {
             tokio::select! {
                 order = orders.recv() => match order {
@@ -125,7 +112,10 @@ impl Steward {
     /// Reads the configuration again and goes by it. Where it is wrong the one before goes on.
     async fn reload(&mut self) -> Result<(), String> {
         let answer = match Config::load(self.path.as_deref()) {
-            Ok(config) => self.take_over(config).await,
+            Ok(config) => {
+                self.take_over(config).await;
+                Ok(())
+            }
             Err(error) => {
                 let sentence = escape_control(&error.to_string());
                 Err(format!("{sentence}. The configuration before it goes on."))
@@ -140,13 +130,15 @@ impl Steward {
         answer
     }
 
-    /// Goes by another configuration; the error is a sentence that says what of it takes effect at the next start alone.
-    async fn take_over(&mut self, new: Config) -> Result<(), String> {
-        let late = config::takes_a_start(&self.config, &new);
+    /// Goes by another configuration: each part that changed takes effect at once.
+    async fn take_over(&mut self, new: Config) {
         self.rules.fix(new.rules.clone());
         self.take_over_rules();
         if new.detect != self.config.detect {
             self.intake.set_thresholds(new.detect);
+        }
+        if new.history != self.config.history {
+            self.history.limit(new.history);
         }
         self.hooks.set(&new.hooks, &new.hook_socket);
         self.board.capture.fix(new.capture_fixed());
@@ -155,14 +147,6 @@ impl Steward {
             self.board.know_sources(self.sources.healths());
         }
         self.config = new;
-        if late.is_empty() {
-            return Ok(());
-        }
-        Err(format!(
-            "The configuration was read again and holds, but for {}: that takes effect when the helper is started anew \
-             (sudo systemctl restart wallwatch-helper).",
-            late.join(", ")
-        ))
     }
 }
 

@@ -250,17 +250,6 @@ impl Config {
     }
 }
 
-/// The keys in which these differ and that take effect at the start alone.
-#[must_use]
-pub fn takes_a_start(old: &Config, new: &Config) -> Vec<&'static str> {
-    let differs = [("history", old.history != new.history)];
-    differs
-        .into_iter()
-        .filter(|(_, differs)| *differs)
-        .map(|(key, _)| key)
-        .collect()
-}
-
 impl History {
     /// What is written, and the defaults for the rest.
     fn limits(self) -> Limits {

@@ -13,7 +13,7 @@ use super::{Service, subscribers::Subscribers};
 use crate::{alert::Change, board::Board};
 
 /// What a status must differ in to be told: the counters alone are no news.
-type Gist = (bool, bool, String, String, Vec<String>);
+type Gist = (bool, bool, String, String, String, Vec<String>);
 
 /// Tells the subscribers.
 #[derive(Debug)]
@@ -36,15 +36,10 @@ impl Announcer {
         let mut capture = self.board.capture.watch();
         let state = Arc::new(Notify::new());
         // They end with this task.
+        let mut revisions = self.board.revisions();
+        let mut sources = JoinSet::new();
+        self.watch_sources(&mut sources, &state);
         let mut watching = JoinSet::new();
-        for mut reports in self.board.reports() {
-            let state = Arc::clone(&state);
-            watching.spawn(async move {
-                while reports.changed().await.is_ok() {
-                    state.notify_one();
-                }
-            });
-        }
         let mut history = self.board.history();
         let of_history = Arc::clone(&state);
         watching.spawn(async move {
@@ -65,6 +60,8 @@ impl Announcer {
                 news = capture.changed() => if news.is_err() {
                     return Ok(());
                 },
+                // There may be other sources now.
+                _ = revisions.changed() => self.watch_sources(&mut sources, &state),
                 () = state.notified() => {}
             }
             let status = self.board.status();
@@ -76,6 +73,19 @@ impl Announcer {
                 self.tell_status(&connection, &status).await?;
                 told = new;
             }
+        }
+    }
+
+    /// Has the sources looked at that there are now, and no others: whenever the state of one has changed `state` rings.
+    fn watch_sources(&self, watching: &mut JoinSet<()>, state: &Arc<Notify>) {
+        *watching = JoinSet::new();
+        for mut reports in self.board.reports() {
+            let state = Arc::clone(state);
+            watching.spawn(async move {
+                while reports.changed().await.is_ok() {
+                    state.notify_one();
+                }
+            });
         }
     }
 
@@ -134,6 +144,7 @@ fn gist(status: &Status) -> Gist {
         status.capturing,
         status.reason.clone(),
         status.history.clone(),
+        status.complaint.clone(),
         each,
     )
 }

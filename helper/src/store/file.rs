@@ -11,8 +11,10 @@ use std::{
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::{
+    Limits,
     erase::Bounds,
     schema::{self, VERSION},
+    write::HOUR,
 };
 use crate::event::Timestamp;
 
@@ -95,6 +97,17 @@ pub(super) struct Place {
     pub(super) age: i64,
 }
 
+impl Place {
+    /// Where it lies, with these limits.
+    pub(super) fn new(path: PathBuf, limits: Limits) -> Self {
+        Self {
+            path,
+            bytes: u64::from(limits.megabytes) * 1_000_000,
+            age: i64::from(limits.days) * 24 * HOUR,
+        }
+    }
+}
+
 /// Which file of the disk it is: its device and its number there.
 type Identity = (u64, u64);
 
@@ -121,6 +134,15 @@ impl Place {
         }
     }
 
+    /// Keeps the log of changes small.
+    fn limit_log(&self, connection: &Connection) -> rusqlite::Result<()> {
+        let log = self.log_bytes();
+        connection.execute_batch(&format!(
+            "PRAGMA wal_autocheckpoint = {}; PRAGMA journal_size_limit = {log};",
+            log / PAGE / 4
+        ))
+    }
+
     /// Opens the file, or makes it.
     pub(super) fn open(&self) -> Result<Database, Fault> {
         // Made here, so that it belongs to its owner alone; SQLite gives what it keeps beside it the same rights.
@@ -138,12 +160,9 @@ impl Place {
         if version > VERSION {
             return Err(Fault::Newer(version));
         }
-        let log = self.log_bytes();
         prepare(&connection, "WAL")?;
-        connection.execute_batch(&format!(
-            "PRAGMA synchronous = NORMAL; PRAGMA wal_autocheckpoint = {}; PRAGMA journal_size_limit = {log};",
-            log / PAGE / 4
-        ))?;
+        connection.execute_batch("PRAGMA synchronous = NORMAL;")?;
+        self.limit_log(&connection)?;
         schema::migrate(&mut connection, VERSION)?;
         Ok(Database {
             connection,
@@ -159,12 +178,16 @@ impl Place {
         schema::migrate(&mut connection, VERSION)?;
         Ok(Database {
             connection,
-            bounds: Bounds {
-                pages: u32::try_from(MEMORY.min(self.bytes) / PAGE).unwrap_or(u32::MAX),
-                age: self.age,
-            },
+            bounds: self.bounds_in_memory(),
             identity: None,
         })
+    }
+
+    fn bounds_in_memory(&self) -> Bounds {
+        Bounds {
+            pages: u32::try_from(MEMORY.min(self.bytes) / PAGE).unwrap_or(u32::MAX),
+            age: self.age,
+        }
     }
 
     /// Moves the file out of the way, with what SQLite kept beside it, and forgets the oldest of those that were moved before. Returns
@@ -228,6 +251,17 @@ impl Database {
     /// Is it on the disk?
     pub(super) const fn is_file(&self) -> bool {
         self.identity.is_some()
+    }
+
+    /// Goes by the limits that its place has now.
+    pub(super) fn limit(&mut self, place: &Place) {
+        if self.is_file() {
+            self.bounds = place.bounds();
+            // A log that is as small as it was before is right too.
+            drop(place.limit_log(&self.connection));
+        } else {
+            self.bounds = place.bounds_in_memory();
+        }
     }
 
     /// Is it a file that somebody has taken away?

@@ -8,7 +8,7 @@ use std::{
 use rusqlite::Connection;
 
 use super::{
-    erase,
+    Limits, erase,
     file::{Database, Fault, Place},
     inbox::{Batch, Change, Inbox, Work},
     move_over, trouble,
@@ -132,6 +132,13 @@ impl Keeper {
                     .execute_batch("PRAGMA shrink_memory"),
             );
         }
+    }
+
+    /// Goes by other limits from now on; what is too much by them is forgotten step by step.
+    pub(super) fn limit(&mut self, limits: Limits) {
+        self.place = Place::new(std::mem::take(&mut self.place.path), limits);
+        self.database.limit(&self.place);
+        self.untidy = true;
     }
 
     /// Asks the database, and the one in its place where it fails; `None` where even the memory does.

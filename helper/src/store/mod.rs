@@ -103,11 +103,7 @@ impl History {
     }
 
     fn start(state_dir: &Path, limits: Limits, on_disk: bool) -> Self {
-        let place = Place {
-            path: state_dir.join(file::NAME),
-            bytes: u64::from(limits.megabytes) * 1_000_000,
-            age: i64::from(limits.days) * 24 * write::HOUR,
-        };
+        let place = Place::new(state_dir.join(file::NAME), limits);
         let inbox = Arc::new(Inbox::new());
         let of_thread = Arc::clone(&inbox);
         let (end, ended) = oneshot::channel();
@@ -158,6 +154,12 @@ impl History {
     /// Notes what became of an incident, with its first packets. Never waits.
     pub fn record(&self, change: &Change, facts: &[Fact]) {
         self.0.inbox.change(change.alert(), facts);
+    }
+
+    /// Goes by other limits from now on; what is too much by them is forgotten. Never waits.
+    pub fn limit(&self, limits: Limits) {
+        let limit = move |keeper: &mut Keeper| keeper.limit(limits);
+        self.0.inbox.ask(Box::new(limit));
     }
 
     /// Notes what was harmless. Never waits.

@@ -108,6 +108,16 @@ impl Printer {
             self.painted("33", &text::partly_watching(&status.reason, &status.mend))
         };
         self.line(&head)?;
+        if !status.complaint.is_empty() {
+            let complaint = text::sanitize_sentences(&status.complaint);
+            self.line(&self.painted("33", &complaint))?;
+        }
+        if !status.place.is_empty() {
+            self.line(&format!(
+                "This network is {}.",
+                text::sanitize(&status.place)
+            ))?;
+        }
         self.line(&format!(
             "Capture of packets: {}.",
             if status.capturing { "on" } else { "off" }

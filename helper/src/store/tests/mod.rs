@@ -334,6 +334,32 @@ async fn what_is_too_old_is_forgotten() {
 }
 
 #[tokio::test]
+async fn other_limits_take_effect_at_once() {
+    let folder = Folder::new();
+    let history = folder.open();
+    let of = |id: u64, days: i64| Alert {
+        last_seen: clock::now().plus(-days * 24 * write::HOUR).0,
+        ..alert(id, id)
+    };
+    record(&history, [of(1, 20), of(2, 5), of(3, 0)]);
+    assert_eq!(all(&history).await, [1, 2, 3]);
+    history.limit(Limits {
+        days: 10,
+        ..Limits::default()
+    });
+    record(&history, [of(4, 0)]);
+    let mut left = all(&history).await;
+    // It is done beside what is asked.
+    for _ in 0..100 {
+        if left != [2, 3, 4] {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            left = all(&history).await;
+        }
+    }
+    assert_eq!(left, [2, 3, 4]);
+}
+
+#[tokio::test]
 async fn some_or_all_can_be_cleared() {
     let folder = Folder::new();
     let history = folder.open();
