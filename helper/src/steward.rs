@@ -118,7 +118,9 @@ impl Steward {
             }
             Err(error) => {
                 let sentence = escape_control(&error.to_string());
-                Err(format!("{sentence}. The configuration before it goes on."))
+                Err(format!(
+                    "{sentence} (until it is mended the configuration before it holds)."
+                ))
             }
         };
         let complaint = answer.as_ref().err().map_or("", String::as_str);

@@ -246,7 +246,7 @@ fn the_configuration_is_checked_shown_and_read_again() {
     );
     let output = stage.ctl(ALICE, "reload");
     assert_eq!(code(&output), 1);
-    let place = format!("{}, line 1: ", more.display());
+    let place = format!("{}, line ", more.display());
     assert!(output.stderr.contains(&place), "{}", output.text());
     let status = stage.alice("status");
     assert!(status.contains(&place), "{status}");
