@@ -235,3 +235,24 @@ fn late_ends_that_nobody_wants_to_excuse_are_a_scan() {
     assert_eq!(alert.sources, ["192.0.2.80"]);
     assert_eq!(scene.watcher.noise().packets(), 0);
 }
+
+#[test]
+fn other_thresholds_hold_from_the_next_packet_on() {
+    let mut scene = Scene::new();
+    assert_eq!(scan(&mut scene, "203.0.113.9", 1..=2), []);
+    let strict = detect::Config {
+        threshold: 2.0,
+        medium_ports: 3,
+        ..detect::Config::default()
+    };
+    scene.watcher.set_config(strict);
+    let told = scan(&mut scene, "203.0.113.9", 3..=3);
+    assert_eq!((told.len(), told[0].severity), (1, 3), "{told:?}");
+    scene.watcher.set_config(detect::Config {
+        threshold: 30.0,
+        ..strict
+    });
+    let later = scan(&mut scene, "192.0.2.9", 101..=110);
+    let new = later.iter().filter(|alert| alert.sources == ["192.0.2.9"]);
+    assert_eq!(new.count(), 0, "{later:?}");
+}
