@@ -331,8 +331,8 @@ fn nothing_wakes_who_follows_a_network_that_does_not_change() {
 fn a_helper_that_knows_its_surroundings_sleeps_while_they_stay_the_same() {
     require_root!();
     let mut scene = Scene::new(Firewall::DropInput);
-    // The start is a change, and what came with it is looked for two seconds later.
-    sleep(Duration::from_secs(4));
+    // The start is a change: what came with it is looked for two seconds later, and what it needed is given back.
+    sleep(Duration::from_secs(12));
     let before = scene.helper.process().figures().switches;
     sleep(Duration::from_secs(4));
     assert_eq!(scene.helper.process().figures().switches, before);
