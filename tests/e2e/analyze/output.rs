@@ -269,7 +269,7 @@ fn rules_trust_and_mute_what_an_old_log_tells_of() {
     with(trusted, &[]).has(&[
         "No attacks found.",
         "\nWith these settings: 0 alerts; with the defaults: 1.\n",
-        "\n40 packets came in; 40 of them were harmless.\n  40  trusted: trusted by a rule of the configuration\n",
+        "\n40 packets came in; 40 of them were harmless.\n  40  trusted: trusted by a rule\n",
     ]);
     let another = "type = \"trust\"\nsource = \"10.66.1.0/24\"";
     with(another, &[]).has(&["\nWith these settings: 1 alert; with the defaults: 1.\n"]);
@@ -347,7 +347,7 @@ fn a_broken_config_is_refused_as_the_helper_refuses_it() {
         said.stderr,
         format!(
             "wallwatchctl: {}, line 1: unknown field `foo`, expected one of `capture`, `nflog`, `kmsg`, `journal`, `file`, `ulogd`, \
-             `conntrack`, `nfqueue`, `history`, `detect`, `rule`\n",
+             `conntrack`, `nfqueue`, `history`, `detect`, `rule`, `hook`, `hook-socket`\n",
             file.display()
         )
     );
