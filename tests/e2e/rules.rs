@@ -4,7 +4,7 @@ use std::{fs, path::Path};
 
 use serde_json::Value;
 use wallwatch_test_support::{
-    Firewall, Helper, SystemBus, TempDir, TestNet,
+    Firewall, Helper, Program, SystemBus, TempDir, TestNet,
     process::Output,
     require_root,
     system_bus::{ALICE, MALLORY},
@@ -105,11 +105,7 @@ fn each_command_says_how_it_is_undone_and_that_undoes_it() {
             .lines()
             .find_map(|line| line.strip_prefix("Undo: wallwatchctl "))
             .unwrap_or_else(|| panic!("{undo}: {answer}"));
-        let split = std::process::Command::new("sh")
-            .args(["-c", &format!("printf '%s\\n' {redo}")])
-            .output()
-            .expect("a shell is there");
-        let split = String::from_utf8(split.stdout).expect("text");
+        let split = Program::shell(&format!("printf '%s\\n' {redo}")).succeed();
         let words: Vec<&str> = split.lines().collect();
         let output = stage.words(ALICE, &words);
         assert!(output.ok(), "{redo}: {}", output.text());

@@ -46,12 +46,7 @@ impl Stage {
     /// Reads it again; the error is the name and the sentence.
     fn reload(&self) -> Result<(), (String, String)> {
         let question = async |helper: Helper1Proxy<'static>| helper.reload().await;
-        self.bus.ask(question).map_err(|error| match error {
-            zbus::Error::MethodError(name, sentence, _) => {
-                (name.to_string(), sentence.unwrap_or_default())
-            }
-            other => panic!("no answer of the helper's: {other}"),
-        })
+        self.bus.ask(question).map_err(name_and_sentence)
     }
 
     fn rules(&self) -> Vec<Rule> {
@@ -74,6 +69,16 @@ impl Stage {
     fn has_table(&self) -> bool {
         let tables = self.net.victim.tables();
         tables.iter().any(|table| table == "table inet wallwatch")
+    }
+}
+
+/// An error that the helper answers with.
+fn name_and_sentence(error: zbus::Error) -> (String, String) {
+    match error {
+        zbus::Error::MethodError(name, sentence, _) => {
+            (name.to_string(), sentence.unwrap_or_default())
+        }
+        other => panic!("no answer of the helper's: {other}"),
     }
 }
 

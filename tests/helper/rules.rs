@@ -206,8 +206,8 @@ fn what_is_no_rule_and_what_is_too_much_is_refused() {
         );
     }
     assert_eq!(stage.list().len(), 64, "mallory changed nothing");
-    let log = { helper }.process().log();
-    assert!(!log.contains("panicked"), "{log}");
+    let written = { helper }.process().log();
+    assert!(!written.contains("panicked"), "{written}");
 }
 
 #[test]

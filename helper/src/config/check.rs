@@ -131,10 +131,10 @@ mod tests {
         let dir = TempDir::new();
         std::fs::create_dir(dir.path().join("config.d")).unwrap();
         let rules = |count: usize| "[[rule]]\ntype = \"mute\"\nport = 1\n".repeat(count);
-        dir.write("config.toml", &rules(60));
-        dir.write("config.d/1.toml", &rules(4));
+        dir.write("config.toml", rules(60));
+        dir.write("config.d/1.toml", rules(4));
         assert_eq!(told(&dir), [""; 0]);
-        dir.write("config.d/2.toml", &rules(1));
+        dir.write("config.d/2.toml", rules(1));
         dir.write("config.d/3.toml", "capture = true\n");
         let told = told(&dir);
         assert_eq!(told.len(), 1);

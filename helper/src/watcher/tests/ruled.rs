@@ -169,7 +169,7 @@ fn the_present_network_is_the_one_of_its_gateway() {
     assert_eq!(home.present(&Neighbourhood::default()), (None, None));
 }
 
-/// Discovery by one device of the network: mDNS, SSDP, LLMNR, NetBIOS.
+/// Discovery by one device of the network: mDNS, SSDP, LLMNR, `NetBIOS`.
 fn discover(scene: &mut Scene) -> Vec<Change> {
     for (n, (dst, dport)) in [
         ("224.0.0.251", 5353),
