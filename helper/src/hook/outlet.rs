@@ -144,7 +144,11 @@ impl Connection<'_> {
                     Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
                         wake = (!self.said).then(|| self.moved_at + PATIENCE);
                     }
-                    Err(error) => return error,
+                    Err(error) => {
+                        // What it answered before it went counts.
+                        while self.read().is_ok() {}
+                        return error;
+                    }
                 }
             }
             let step = tokio::select! {

@@ -7,10 +7,17 @@ use std::{
         net::{UnixListener, UnixStream},
     },
     path::{Path, PathBuf},
+    thread,
+    time::Duration,
 };
 
 use super::words::{quoted, reason};
 use crate::sys::activation;
+
+/// A script that was being started when another runner was killed holds that one's socket for a moment. So one that seems to be
+/// another's is looked at again so often, a second in all.
+const LOOKS: u32 = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(50);
 
 /// The socket.
 #[derive(Debug)]
@@ -83,7 +90,15 @@ fn make_room(path: &Path) -> Result<(), String> {
         }
         Ok(_) => {}
     }
-    match UnixStream::connect(path) {
+    let mut answer = UnixStream::connect(path);
+    for _ in 0..LOOKS {
+        if answer.is_err() {
+            break;
+        }
+        thread::sleep(BETWEEN_LOOKS);
+        answer = UnixStream::connect(path);
+    }
+    match answer {
         Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => fs::remove_file(path)
             .map_err(|error| {
                 format!(

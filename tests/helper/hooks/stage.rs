@@ -4,7 +4,10 @@ use std::{
     fmt::Write as _,
     fs,
     io::Write as _,
-    os::unix::fs::PermissionsExt as _,
+    os::unix::{
+        fs::{MetadataExt as _, PermissionsExt as _},
+        net::UnixStream,
+    },
     path::{Path, PathBuf},
     time::Duration,
 };
@@ -127,12 +130,18 @@ impl Stage {
             .arg(self.socket())
             .args(["--helper-user", &WALLWATCH.to_string()])
             .args(["--user", &RUNNER.to_string()]);
-        let runner = runner.start();
-        let socket = self.socket();
+        let (socket, left_behind) = (self.socket(), self.socket_time());
+        let process = runner.start();
         wait_until("the runner listens", LIMIT, || {
-            fs::metadata(&socket).is_ok_and(|file| file.permissions().mode() & 0o777 == 0o600)
+            self.socket_time() != left_behind && UnixStream::connect(&socket).is_ok()
         });
-        self.runner = Some(runner);
+        self.runner = Some(process);
+    }
+
+    /// When the socket's file was made; nothing where there is none.
+    fn socket_time(&self) -> Option<(i64, i64)> {
+        let file = fs::metadata(self.socket()).ok()?;
+        Some((file.mtime(), file.mtime_nsec()))
     }
 
     /// Waits until the source of this name is in this state.
