@@ -10,6 +10,7 @@
 #   --dir DIR         an empty directory for the copies; whoever made it removes it, and the directories that DIR/made
 #                     lists, which the machine did not have (required)
 #   --rules FILE      a polkit rules file (may be repeated)
+#   --limits FILE     a busconfig file with the bus's limits, as system-local.conf
 #   --user NAME:UID   a user for the private /etc/passwd (may be repeated; a name that exists is left alone)
 #   --no-sessions     hides /run/systemd, so that polkit knows of no login session
 #   --program FILE    shows FILE as DIR/bin/NAME, where every user may run it: a home directory may be closed to others
@@ -32,11 +33,12 @@ if [ "${1-}" != --inside ]; then
 fi
 shift
 
-dir='' sessions=yes rules=() users=() programs=()
+dir='' limits='' sessions=yes rules=() users=() programs=()
 while [ $# -gt 0 ]; do
     case $1 in
     --dir) dir=$2; shift 2 ;;
     --rules) rules+=("$2"); shift 2 ;;
+    --limits) limits=$2; shift 2 ;;
     --user) users+=("$2"); shift 2 ;;
     --program) programs+=("$2"); shift 2 ;;
     --no-sessions) sessions=no; shift ;;
@@ -102,6 +104,11 @@ for file in "$project"/dbus/*.conf; do put "$file" "$policies"; done
 for file in "$project"/dbus/*.policy; do put "$file" "$actions"; done
 for file in "${rules[@]}"; do put "$file" "$private_rules"; done
 chown -R "${polkit_user:-root}" "$private_rules"
+
+if [ -n "$limits" ]; then
+    settings=$(cover /etc/dbus-1 root)
+    install -m 644 "$limits" "$settings/system-local.conf"
+fi
 
 need /run/dbus
 mkdir "$dir/socket"

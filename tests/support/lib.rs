@@ -28,6 +28,7 @@ pub mod helper;
 pub mod log_all;
 pub mod login;
 pub mod mallory;
+pub mod memory;
 pub mod netns;
 pub mod private_bus;
 pub mod probe;

@@ -68,8 +68,24 @@ impl SystemBus {
     /// A bus with a polkitd that goes by these rules, in the language of polkit(8).
     #[must_use]
     pub fn with_rules(rules: &str) -> Self {
+        Self::with_files(rules, "")
+    }
+
+    /// A bus with polkitd that takes so many bytes from each connection that nobody has read yet, in place of 127 MiB, and keeps as
+    /// many for each that does not read.
+    #[must_use]
+    pub fn narrow(bytes: u32) -> Self {
+        let limit = |name: &str| format!("<limit name=\"{name}\">{bytes}</limit>");
+        let limits = ["max_incoming_bytes", "max_outgoing_bytes"].map(limit);
+        let limits = format!("<busconfig>{}</busconfig>\n", limits.concat());
+        Self::with_files(RULES, &limits)
+    }
+
+    /// A bus with polkitd, with these rules and these limits where there are any.
+    fn with_files(rules: &str, limits: &str) -> Self {
         let dir = TempDir::new();
         let file = dir.write("49-wallwatch-test.rules", rules);
+        let limits = (!limits.is_empty()).then(|| dir.write("limits.conf", limits));
         let copies = dir.path().join("copies");
         std::fs::create_dir(&copies).expect("a directory can be made in the temporary directory");
         let user = |name: &str, uid: u32| ["--user".to_owned(), format!("{name}:{uid}")];
@@ -78,6 +94,7 @@ impl SystemBus {
             .arg(&copies)
             .arg("--rules")
             .arg(&file)
+            .args(limits.iter().flat_map(|path| [Path::new("--limits"), path]))
             .args(
                 [
                     user("wallwatch", WALLWATCH),

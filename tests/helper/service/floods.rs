@@ -1,56 +1,129 @@
 //! Floods of calls, by one connection and by many: the helper does not swell, and others are answered.
 
-use std::time::Duration;
+use std::{thread, time::Duration};
 
-use wallwatch_dbus::names;
 use wallwatch_test_support::{
-    Firewall, Scene,
-    process::{figures, now},
+    Caller, Firewall, Login, Scene,
+    memory::{peak_kib, restart_peak},
+    process::{figures, now, wait_until},
     require_root,
+    system_bus::{BOB, MALLORY},
 };
-use zbus::message::Message;
 
-use crate::{LIMIT, helper};
+use crate::LIMIT;
 
-#[tokio::test]
-async fn a_flood_of_calls_without_reply_neither_swells_the_helper_nor_keeps_others_out() {
-    require_root!();
-    let mut scene = Scene::new(Firewall::None);
-    let pid = scene.helper.process().pid();
+/// What a flood of calls that nobody is asked about may cost, in KiB.
+const GROWTH: u64 = 2 * 1024;
+/// So soon somebody is answered who does nothing wrong.
+const SOON: Duration = Duration::from_millis(100);
+/// Between two calls of his.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How the honest user and the helper fared during an attack.
+#[derive(Debug)]
+struct Fared {
+    /// The attacker's answer.
+    attack: String,
+    calls: usize,
+    median: Duration,
+    slowest: Duration,
+    /// How much memory the helper took more than before: at most, and in the end, in KiB.
+    peak: u64,
+    kept: u64,
+}
+
+/// Has a stranger do something, while somebody at the screen subscribes again and again.
+fn attacked(scene: &Scene, mallory: &mut Caller, command: &str) -> Fared {
+    let login = Login::start(&scene.bus, BOB);
+    let mut bob = Caller::in_session(&scene.bus, &login);
+    assert_eq!(bob.call("Subscribe"), "");
+    let pid = scene.helper.pid();
     let before = figures(pid).rss_kib;
-    let attacker = scene.bus.connect().await;
-    let flood = async {
-        for _ in 0..20_000 {
-            let call = Message::method_call(names::HELPER_PATH, "Subscribe")
-                .destination(names::HELPER_BUS_NAME)
-                .interface(names::HELPER_INTERFACE)
-                .with_flags(zbus::message::Flags::NO_REPLY_EXPECTED)
-                .build(&())
-                .unwrap();
-            attacker.send(&call).await.unwrap();
-        }
-    };
-    let start = now();
-    let friend = async {
-        let connection = scene.bus.connect().await;
-        let proxy = helper(&connection).await;
-        let mut slowest = Duration::ZERO;
-        for _ in 0..20 {
+    restart_peak(pid);
+    let mut times = Vec::new();
+    let attack = thread::scope(|scope| {
+        let attack = scope.spawn(|| mallory.tell(command));
+        while !attack.is_finished() {
             let asked = now();
-            proxy.get_status().await.unwrap();
-            slowest = slowest.max(asked.elapsed());
+            assert_eq!(bob.call("Subscribe"), "", "during {command}");
+            times.push(asked.elapsed());
+            thread::sleep(PAUSE);
         }
-        slowest
+        attack.join().expect("the attack ends")
+    });
+    times.sort_unstable();
+    let fared = Fared {
+        attack,
+        calls: times.len(),
+        median: times[times.len() / 2],
+        slowest: times[times.len() - 1],
+        peak: peak_kib(pid).saturating_sub(before),
+        kept: figures(pid).rss_kib.saturating_sub(before),
     };
-    let ((), slowest) = tokio::join!(flood, friend);
-    let after = figures(pid).rss_kib;
-    println!(
-        "20,000 calls in {:?}; slowest honest answer {slowest:?}; RSS {before} -> {after} KiB",
-        start.elapsed()
+    println!("{command}: {fared:?}");
+    fared
+}
+
+#[test]
+fn a_hundred_thousand_calls_without_reply_neither_swell_the_helper_nor_hold_others_up() {
+    require_root!();
+    let scene = Scene::new(Firewall::None);
+    let mut mallory = Caller::start(&scene.bus, MALLORY);
+    for method in ["Subscribe", "GetStatus", "SetCapture"] {
+        let fared = attacked(&scene, &mut mallory, &format!("flood 100000 {method}"));
+        assert!(fared.peak <= GROWTH, "{fared:?}");
+        assert!(fared.slowest <= SOON, "{fared:?}");
+    }
+    assert!(!scene.bus.log().contains("Rejected"), "no answer was sent");
+}
+
+#[test]
+fn the_same_from_all_the_connections_of_a_user_is_no_worse() {
+    require_root!();
+    let scene = Scene::new(Firewall::None);
+    let mut mallory = Caller::start(&scene.bus, MALLORY);
+    let taken = mallory.tell("connect 300");
+    println!("300 connections more: {taken}");
+    let count: usize = taken
+        .split(' ')
+        .next()
+        .and_then(|word| word.parse().ok())
+        .unwrap();
+    assert!((200..=255).contains(&count), "a user has 256: {taken}");
+    let fared = attacked(&scene, &mut mallory, "flood 100000 Subscribe");
+    assert!(fared.peak <= GROWTH, "{fared:?}");
+    assert!(fared.slowest <= SOON, "{fared:?}");
+}
+
+#[test]
+fn a_user_who_asks_polkit_by_all_connections_at_once_gets_his_share_and_no_more() {
+    require_root!();
+    let scene = Scene::new(Firewall::None);
+    let mut mallory = Caller::start(&scene.bus, MALLORY);
+    mallory.tell("connect 300");
+    let fared = attacked(&scene, &mut mallory, "storm 3000 GetStatus");
+    assert!(fared.slowest <= SOON * 5, "{fared:?}");
+    assert!(fared.kept <= GROWTH, "{fared:?}");
+    // Then it is as if nothing had been.
+    drop(mallory);
+    let mut mallory = Caller::start(&scene.bus, MALLORY);
+    assert_eq!(
+        mallory.call("GetStatus"),
+        "InteractiveAuthorizationRequired"
     );
-    assert!(
-        after < before + 3 * 1024,
-        "the helper swelled from {before} to {after} KiB"
-    );
-    assert!(slowest < LIMIT, "an honest call took {slowest:?}");
+}
+
+#[test]
+fn a_string_of_thirty_mebibytes_is_refused_and_given_back() {
+    require_root!();
+    let scene = Scene::new(Firewall::None);
+    let mut mallory = Caller::start(&scene.bus, MALLORY);
+    mallory.tell("connect 7");
+    let fared = attacked(&scene, &mut mallory, "long 30");
+    assert!(fared.attack.contains("InvalidArgs"), "{fared:?}");
+    let pid = scene.helper.pid();
+    let before = figures(pid).rss_kib - fared.kept;
+    wait_until("the memory is given back", LIMIT, || {
+        figures(pid).rss_kib <= before + GROWTH
+    });
 }

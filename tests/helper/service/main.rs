@@ -8,6 +8,7 @@ mod questions;
 mod rights;
 mod secrets;
 mod sessions;
+mod slow;
 mod subscriptions;
 
 use std::time::Duration;
