@@ -51,6 +51,17 @@ impl Failure {
         }
     }
 
+    /// The bus takes nothing more: somebody does not read what he was sent, and the bus counts it as the sender's.
+    #[must_use]
+    pub fn bus_stuck() -> Self {
+        Self {
+            code: EXIT_FAILURE,
+            sentence: "The system bus takes nothing more from the helper, because some program does not read what it is sent: the helper has to \
+                       begin anew, which systemd sees to."
+                .to_owned(),
+        }
+    }
+
     /// The configuration cannot be used.
     #[must_use]
     pub fn config(cause: &config::Error) -> Self {

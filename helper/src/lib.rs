@@ -8,7 +8,7 @@
 //!
 //! The rest touches the system: [`source`] brings events in ([`sources`] are all that there are), by what [`sys`] asks of the kernel, and hands them to the [`intake`],
 //! which leaves out what several tell alike ([`twins`]) and has the watcher look at them; [`store`] remembers
-//! alerts, [`service`] serves them on the bus to those whom [`authority`] lets in, and [`board`] says how the helper fares.
+//! alerts, [`service`] serves them on the [`bus`] to those whom [`authority`] lets in, and [`board`] says how the helper fares.
 //! [`hook`] tells of alerts and events those who run scripts for them; [`runner`] is the program that does.
 //! [`steward`] changes rules and configuration while all of it runs. [`surroundings`] looks at this machine and follows its changes, [`capture`] is the switch of the own nftables table, [`config`] what the administrator wants, [`clock`] the
 //! time. [`pipeline`] shows how all of it hangs together. `cli` is the program around it, `journal` what it says, and
@@ -17,6 +17,7 @@
 pub mod alert;
 pub mod authority;
 pub mod board;
+pub mod bus;
 pub mod capture;
 mod cli;
 pub mod clock;

@@ -13,6 +13,7 @@ use zbus::{Connection, fdo};
 use crate::{
     authority::Polkit,
     board::Board,
+    bus,
     capture::Capture,
     clock,
     config::Config,
@@ -95,7 +96,7 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     intake.answer_for_noise();
     let mut hooks = hook::keeper::Keeper::new(Arc::clone(&intake), Arc::clone(&board));
     // The name comes first: a second helper ends here, before it has touched the firewall.
-    let connection = Connection::system()
+    let (connection, stuck) = bus::connect()
         .await
         .map_err(|error| Failure::no_bus(&error))?;
     let polkit = Polkit::new(&connection)
@@ -144,6 +145,7 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     let ended = tokio::select! {
         () = ended_by(&mut signals) => Ok(()),
         () = lost => Err(Failure::bus_lost()),
+        () = stuck.happens() => Err(Failure::bus_stuck()),
         // It goes on for as long as the object on the bus does.
         () = steward.serve(orders, &mut hangups) => Err(Failure::bus_lost()),
     };
