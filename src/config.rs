@@ -132,7 +132,7 @@ fn hooks(
             "a hook begins with [[hook]] on a line of its own".to_owned(),
         );
     };
-    for table in tables.iter() {
+    for table in tables {
         let start = table.span().start;
         match Hook::deserialize(ValueDeserializer::from(table.clone())) {
             Err(error) => {

@@ -134,10 +134,7 @@ impl Hooks {
                 continue;
             }
             // What waits already stands for this one's predecessors, and this one for it.
-            let folded = match self.waiting.remove(&place) {
-                Some((_, folded)) => Some(folded + 1),
-                None => None,
-            };
+            let folded = self.waiting.remove(&place).map(|(_, folded)| folded + 1);
             if folded.is_none() && own.limit.take(now) {
                 self.run(place, 0, alert);
             } else {

@@ -1,4 +1,9 @@
 //! `wallwatchctl hooks`: the list, and a trial of a user's hook and of one of the system's.
+#![expect(
+    clippy::format_push_string,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, and need not be fast"
+)]
 
 use std::{
     fs, os::unix::fs::PermissionsExt as _, os::unix::net::UnixStream, path::PathBuf, time::Duration,
@@ -37,8 +42,10 @@ impl Place {
 
     fn system(&self, text: &str) {
         let socket = self.path("hook.sock");
-        self.dir
-            .write("system.toml", format!("hook-socket = {socket:?}\n{text}"));
+        self.dir.write(
+            "system.toml",
+            format!("hook-socket = \"{}\"\n{text}", socket.display()),
+        );
     }
 
     fn ctl(&self, words: &str) -> Program {

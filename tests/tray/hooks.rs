@@ -1,4 +1,9 @@
 //! The user's hooks: scripts that the desktop program runs in the session.
+#![expect(
+    clippy::format_collect,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, and need not be fast"
+)]
 
 use std::{fs, os::unix::fs::PermissionsExt as _, path::PathBuf, time::Duration};
 
@@ -25,8 +30,9 @@ fn place(hooks: &[(&str, &str, &str)]) -> Place {
         .map(|(name, script, lines)| {
             let script = script.replace("OUT", dir.path().join("out").to_str().unwrap());
             let path = dir.script(&format!("{name}.sh"), &script);
+            let path = path.display();
             format!(
-                "[[hook]]\nname = \"{name}\"\non = \"alert\"\nrun = [{path:?}, \"a b\"]\n{lines}\n"
+                "[[hook]]\nname = \"{name}\"\non = \"alert\"\nrun = [\"{path}\", \"a b\"]\n{lines}\n"
             )
         })
         .collect();

@@ -56,8 +56,14 @@ struct Failure(u8, String);
 pub fn main() -> ExitCode {
     let ended = match parse(std::env::args_os().skip(1)) {
         Ok(Wanted::Serve(arguments)) => begin(&arguments),
-        Ok(Wanted::Help) => Ok(print(&help())),
-        Ok(Wanted::Version) => Ok(print(concat!("wallwatch-hook ", env!("CARGO_PKG_VERSION")))),
+        Ok(Wanted::Help) => {
+            print(&help());
+            Ok(())
+        }
+        Ok(Wanted::Version) => {
+            print(concat!("wallwatch-hook ", env!("CARGO_PKG_VERSION")));
+            Ok(())
+        }
         Err(mistake) => Err(Failure(
             EXIT_USAGE,
             format!("{mistake}; see 'wallwatch-hook --help'."),
@@ -116,7 +122,10 @@ fn begin(arguments: &Arguments) -> Result<(), Failure> {
             pool,
         );
         match server {
-            Ok(server) => Ok(server.serve(linger).await),
+            Ok(server) => {
+                server.serve(linger).await;
+                Ok(())
+            }
             Err(error) => Err(failure(format!(
                 "The runner cannot start: {}.",
                 reason(&error)

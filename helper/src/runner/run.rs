@@ -119,7 +119,7 @@ impl<F: FnMut(&str)> Run<F> {
         leave: watch::Receiver<bool>,
     ) -> io::Result<Ended> {
         let mut asked = None;
-        let mut closed = false;
+        let (mut closed, mut killed) = (false, false);
         {
             let left = leaving(leave);
             let timer = time::sleep(timeout);
@@ -143,6 +143,7 @@ impl<F: FnMut(&str)> Run<F> {
                     () = &mut timer => Asked::TimedOut,
                 };
                 if asked.is_some() {
+                    killed = true;
                     self.script.kill();
                     // Only a system call that hangs goes on now; it is waited for, because nothing else can be done.
                     timer
@@ -154,7 +155,7 @@ impl<F: FnMut(&str)> Run<F> {
                 self.script.ask_to_end();
                 timer.as_mut().reset(time::Instant::now() + GRACE);
             }
-            if asked.is_some() && !closed {
+            if asked.is_some() && !killed && !closed {
                 // What it started was asked to end too, and holds the output until it has.
                 tokio::select! {
                     () = &mut talk => {}
@@ -206,7 +207,7 @@ fn begin<F: FnMut(&str)>(file: &Path, call: Call, tell: F) -> io::Result<Run<F>>
 async fn leaving(mut leave: watch::Receiver<bool>) {
     if leave.wait_for(|leave| *leave).await.is_err() {
         // Nobody can ask any more.
-        std::future::pending().await
+        std::future::pending::<()>().await;
     }
 }
 

@@ -82,8 +82,7 @@ impl Script {
             command.pre_exec(move || {
                 end_with(parent)?;
                 keep_nothing_open();
-                // SAFETY: umask(2) takes a number and cannot fail.
-                libc::umask(0o077);
+                keep_private();
                 privilege::give_up_all()
             })
         };
@@ -161,6 +160,12 @@ fn end_of(child: &Child) -> io::Result<AsyncFd<OwnedFd>> {
     // SAFETY: an OwnedFd is the descriptor's only owner, gives the same number for ever and closes it when it is dropped.
     let fd = unsafe { AsyncFd::register_with_interest(fd, Interest::READABLE) }?;
     Ok(fd)
+}
+
+/// Has new files be the user's alone.
+fn keep_private() {
+    // SAFETY: umask(2) takes a number and cannot fail.
+    unsafe { libc::umask(0o077) };
 }
 
 /// Has the exec close every descriptor but the standard streams: whoever started us may have left some open.

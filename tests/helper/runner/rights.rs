@@ -20,7 +20,7 @@ fn status(start: impl FnOnce(&Stage) -> Program) -> String {
     );
     stage.hooks(&[("status", &script, "")]);
     let program = start(&stage);
-    let running = stage.start_as(program);
+    let running = stage.start_as(&program);
     let mut peer = running.connect();
     peer.alert("status", &alert(1));
     assert_eq!(peer.end().state, State::Ended);

@@ -239,7 +239,7 @@ fn a_script_that_takes_too_long_is_ended_with_all_that_it_started() {
     let script = stage.dir.script(
         "deaf.sh",
         &format!(
-            "trap '' TERM\n(trap '' TERM; while :; do sleep 1000; done) &\nsleep 2000 &\necho $$ $! $(cat /proc/$$/task/$$/children) >{0}.new\nmv {0}.new {0}\nwhile :; do sleep 3000; done",
+            "trap '' TERM\nsetsid sleep 8 &\n(trap '' TERM; while :; do sleep 1000; done) &\nsleep 2000 &\necho $$ $! $(cat /proc/$$/task/$$/children) >{0}.new\nmv {0}.new {0}\nwhile :; do sleep 3000; done",
             out.display()
         ),
     );

@@ -101,10 +101,10 @@ impl Stage {
 
     pub(crate) fn start(self) -> Running {
         let program = self.by_root();
-        self.start_as(program)
+        self.start_as(&program)
     }
 
-    pub(crate) fn start_as(self, program: Program) -> Running {
+    pub(crate) fn start_as(self, program: &Program) -> Running {
         let process = program.start();
         let socket = self.socket();
         wait_until("the runner listens", SOON, || {

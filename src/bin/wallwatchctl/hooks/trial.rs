@@ -37,9 +37,9 @@ pub(super) async fn of_user(hook: &Hook, printer: &mut Printer) -> Result<ExitCo
     let told = told(hook)?;
     let mut output = Vec::new();
     let mut written = Ok(());
-    let live = !printer.json();
+    let shown = !printer.json();
     let tell = |line: &str| {
-        if live {
+        if shown {
             let line = printer.line(&format!("  {line}"));
             if written.is_ok() {
                 written = line;
