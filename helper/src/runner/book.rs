@@ -12,16 +12,17 @@ use crate::{
     hook::Hook,
 };
 
-/// What tells one state of the file from another: number, length, and when it was written, in seconds and nanoseconds.
-type Stamp = Option<(u64, u64, i64, i64)>;
+/// What tells one state of a file from another: number, length, and when it was written, in seconds and nanoseconds.
+type Stamp = (PathBuf, Option<(u64, u64, i64, i64)>);
 
 /// The hooks.
 #[derive(Debug)]
 pub(crate) struct Book {
     path: Option<PathBuf>,
-    stamp: Option<Stamp>,
+    /// The files that were read, as they were then.
+    stamps: Option<Vec<Stamp>>,
     hooks: Vec<Arc<Hook>>,
-    /// Why the file cannot be used that is there now.
+    /// Why the files cannot be used that are there now.
     trouble: Option<String>,
 }
 
@@ -30,23 +31,23 @@ impl Book {
     pub(crate) const fn new(path: Option<PathBuf>) -> Self {
         Self {
             path,
-            stamp: None,
+            stamps: None,
             hooks: Vec::new(),
             trouble: None,
         }
     }
 
-    /// Reads the file where it has changed. What was good before holds while it is broken. Returns what has to be said, once.
+    /// Reads the files where one has changed. What was good before holds while it is broken. Returns what has to be said, once.
     pub(crate) fn look(&mut self) -> Option<String> {
-        let stamp = stamp(
-            self.path
-                .as_deref()
-                .unwrap_or(Path::new(config::DEFAULT_PATH)),
-        );
-        if self.stamp == Some(stamp) {
+        let path = self.path.as_deref();
+        // Where the folder beside it cannot be read, reading the configuration says why.
+        let files = config::files(path)
+            .unwrap_or_else(|_| vec![path.unwrap_or(Path::new(config::DEFAULT_PATH)).to_owned()]);
+        let stamps = Some(files.into_iter().map(stamp).collect());
+        if self.stamps == stamps {
             return None;
         }
-        self.stamp = Some(stamp);
+        self.stamps = stamps;
         match Config::load(self.path.as_deref()) {
             Ok(config) => {
                 self.hooks = config.hooks.iter().cloned().map(Arc::new).collect();
@@ -79,8 +80,8 @@ impl Book {
     }
 }
 
-fn stamp(path: &Path) -> Stamp {
-    fs::metadata(path)
-        .ok()
-        .map(|file| (file.ino(), file.len(), file.mtime(), file.mtime_nsec()))
+fn stamp(path: PathBuf) -> Stamp {
+    let file = fs::metadata(&path).ok();
+    let state = file.map(|file| (file.ino(), file.len(), file.mtime(), file.mtime_nsec()));
+    (path, state)
 }

@@ -418,6 +418,15 @@ fn what_is_run_stands_in_the_configuration_as_it_is_now() {
         refused.words
     );
     let event = json!({"packet": {}});
+    // Those of config.d, too.
+    fs::create_dir(running.stage.dir.path().join("config.d")).unwrap();
+    let file = format!(
+        "[[hook]]\nname = \"other\"\non = \"alert\"\nrun = [\"{}\"]\n",
+        second.display()
+    );
+    running.stage.dir.write("config.d/mine.toml", file);
+    peer.alert("other", &line);
+    assert_eq!(peer.end().state, State::Ended);
     running.stage.hooks(&[("one", &second, "")]);
     peer.write(&crate::stage::line("one", 0, "event", &event));
     assert!(peer.end().words.contains("runs on something else"));
