@@ -285,8 +285,8 @@ impl Client {
             Some(Signal::Overflow) => return Ok(true),
             Some(Signal::Rights) => {}
             Some(Signal::Status(status)) => {
-                self.status = Some(status.clone());
-                self.send(HelperEvent::Status(status)).await?;
+                self.status = Some(Status::clone(&status));
+                self.send(HelperEvent::Status(*status)).await?;
             }
             Some(Signal::Alert(alert)) => {
                 let missed = !self.seen.follows(alert.seq);

@@ -40,7 +40,7 @@ pub(super) enum Signal {
     /// An incident is over.
     Closed { seq: u64, id: u64 },
     /// The helper's state changed.
-    Status(Status),
+    Status(Box<Status>),
     /// The helper's name lost its owner (false), or has a new one.
     Owner(bool),
     /// What polkit allows may have changed, once or several times: a session came to the front or left it, rules were changed.
@@ -224,7 +224,7 @@ fn read(message: &Message) -> Option<Signal> {
             let (seq, id) = body.deserialize().ok()?;
             Some(Signal::Closed { seq, id })
         }
-        "StatusChanged" => body.deserialize().ok().map(Signal::Status),
+        "StatusChanged" => body.deserialize().ok().map(Box::new).map(Signal::Status),
         _ => None,
     }
 }

@@ -25,6 +25,12 @@ pub fn sanitize(text: &str) -> Cow<'_, str> {
     sanitize_to(text, MAX_SHOWN)
 }
 
+/// As [`sanitize`], but whole: for programs, which cut nothing off.
+#[must_use]
+pub fn sanitize_whole(text: &str) -> Cow<'_, str> {
+    sanitize_to(text, usize::MAX)
+}
+
 /// As [`sanitize`], for a few sentences, which may be longer than a name or a list of ports.
 #[must_use]
 pub fn sanitize_sentences(text: &str) -> Cow<'_, str> {

@@ -8,17 +8,20 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use wallwatch_dbus::{
-    Alert, AlertFilter, Order, Status,
+    Alert, AlertFilter, Error, NoiseCount, Order, Statistics, Status,
     names::{HELPER_BUS_NAME, HELPER_PATH},
 };
 use zbus::{
-    Connection, connection, fdo,
+    BoxDBusError, Connection, connection, fdo,
     message::Header,
     names::{BusName, OwnedUniqueName},
     object_server::SignalEmitter,
 };
 
 use crate::background::Background;
+
+/// At most so many alerts are returned at once, as the helper has it.
+const MOST_RETURNED: usize = 1000;
 
 /// What the helper knows.
 #[derive(Debug, Default)]
@@ -28,6 +31,13 @@ struct State {
     status: Status,
     subscribers: Vec<OwnedUniqueName>,
     subscriptions: usize,
+    /// What is answered to those who ask for counts.
+    statistics: Statistics,
+    noise: Vec<NoiseCount>,
+    /// The stretches of time that were asked for: from, to, buckets.
+    stretches: Vec<(i64, i64, u32)>,
+    /// How many alerts were asked for, each time.
+    pages: Vec<u32>,
     refusing: bool,
     busy: bool,
 }
@@ -40,15 +50,32 @@ impl Helper1 {
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+
+    /// Refuses where nobody is let in.
+    fn guard(&self) -> fdo::Result<()> {
+        if self.state().refusing {
+            return Err(fdo::Error::AccessDenied("this user may not".to_owned()));
+        }
+        Ok(())
+    }
+}
+
+/// Does the filter let this alert through?
+fn is_wanted(alert: &Alert, filter: &AlertFilter) -> bool {
+    (filter.before_seq == 0 || alert.seq < filter.before_seq)
+        && (filter.from == 0 || alert.last_seen >= filter.from)
+        && (filter.to == 0 || alert.first_seen < filter.to)
+        && (filter.kind.is_empty() || alert.kind == filter.kind)
+        && alert.severity >= filter.min_severity
+        && (filter.source.is_empty() || alert.sources.contains(&filter.source))
+        && (filter.text.is_empty() || alert.ports.contains(&filter.text))
 }
 
 #[zbus::interface(name = "org.wallwatch.Helper1")]
 impl Helper1 {
     fn subscribe(&self, #[zbus(header)] header: Header<'_>) -> fdo::Result<u64> {
+        self.guard()?;
         let mut state = self.state();
-        if state.refusing {
-            return Err(fdo::Error::AccessDenied("this user may not".to_owned()));
-        }
         let sender = header
             .sender()
             .ok_or_else(|| fdo::Error::Failed("no sender".to_owned()))?;
@@ -60,12 +87,13 @@ impl Helper1 {
         Ok(state.last_seq)
     }
 
-    fn get_alert(&self, id: u64) -> Result<Alert, wallwatch_dbus::Error> {
+    fn get_alert(&self, id: u64) -> Result<Alert, BoxDBusError> {
+        self.guard()?;
         let state = self.state();
         let found = state.alerts.iter().find(|alert| alert.id == id);
-        found
-            .cloned()
-            .ok_or_else(|| wallwatch_dbus::Error::NotFound(format!("There is no alert {id}.")))
+        found.cloned().ok_or_else(|| -> BoxDBusError {
+            Box::new(Error::NotFound(format!("There is no alert {id}.")))
+        })
     }
 
     fn get_alerts(
@@ -80,24 +108,48 @@ impl Helper1 {
         if self.state().busy {
             return Err(fdo::Error::LimitsExceeded("try again later".to_owned()));
         }
-        let mut alerts: Vec<Alert> = self
-            .state()
+        self.guard()?;
+        let mut state = self.state();
+        state.pages.push(limit);
+        let mut alerts: Vec<Alert> = state
             .alerts
             .iter()
-            .filter(|alert| alert.seq > after_seq)
-            .filter(|alert| filter.before_seq == 0 || alert.seq < filter.before_seq)
+            .filter(|alert| alert.seq > after_seq && is_wanted(alert, &filter))
             .cloned()
             .collect();
+        drop(state);
         alerts.sort_by_key(|alert| alert.seq);
         if order == Order::Descending {
             alerts.reverse();
         }
-        alerts.truncate(limit as usize);
+        alerts.truncate((limit as usize).min(MOST_RETURNED));
         Ok(alerts)
     }
 
-    fn get_status(&self) -> Status {
-        self.state().status.clone()
+    fn get_status(&self) -> fdo::Result<Status> {
+        self.guard()?;
+        Ok(self.state().status.clone())
+    }
+
+    fn get_statistics(&self, from: i64, to: i64, buckets: u32) -> fdo::Result<Statistics> {
+        self.guard()?;
+        let mut state = self.state();
+        state.stretches.push((from, to, buckets));
+        Ok(state.statistics.clone())
+    }
+
+    fn get_noise(&self, from: i64, to: i64) -> fdo::Result<Vec<NoiseCount>> {
+        self.guard()?;
+        let mut state = self.state();
+        state.stretches.push((from, to, 0));
+        Ok(state.noise.clone())
+    }
+
+    fn clear_history(&self, before: i64) -> fdo::Result<()> {
+        self.guard()?;
+        let forgotten = |alert: &Alert| before == 0 || alert.last_seen < before;
+        self.state().alerts.retain(|alert| !forgotten(alert));
+        Ok(())
     }
 
     #[zbus(signal)]
@@ -210,6 +262,28 @@ impl FakeHelper {
     /// Has no time to look alerts up, or has.
     pub fn busy(&self, busy: bool) {
         self.object.state().busy = busy;
+    }
+
+    /// Has counted this.
+    pub fn count(&self, statistics: Statistics, noise: Vec<NoiseCount>) {
+        let mut state = self.object.state();
+        state.statistics = statistics;
+        state.noise = noise;
+    }
+
+    /// The stretches of time of which counts were asked for: from, to, buckets.
+    pub fn stretches(&self) -> Vec<(i64, i64, u32)> {
+        self.object.state().stretches.clone()
+    }
+
+    /// How many alerts were asked for, each time.
+    pub fn pages(&self) -> Vec<u32> {
+        self.object.state().pages.clone()
+    }
+
+    /// The alerts that it knows.
+    pub fn alerts(&self) -> Vec<Alert> {
+        self.object.state().alerts.clone()
     }
 
     /// How often somebody subscribed.

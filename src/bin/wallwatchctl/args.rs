@@ -1,9 +1,8 @@
 //! What can be asked: the commands and their options.
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueEnum};
-use wallwatch_dbus::{Kind, Severity};
 
-use crate::{analyze, configuration, explain, forget, hooks, rules};
+use crate::{analyze, configuration, explain, export, forget, hooks, rules, statistics, wanted};
 
 /// Shows the attacks that Wallwatch saw, and steers it.
 #[derive(Debug, Parser)]
@@ -50,12 +49,18 @@ pub(crate) enum Command {
     /// Print alerts as they come, until Ctrl+C
     Watch,
     /// List past alerts, the newest last
-    Alerts(Wanted),
+    Alerts(wanted::Page),
     /// Show one alert in full: why it is so severe, and its first packets
     Show {
         /// Its number, as alerts and watch tell it in JSON
         id: u64,
     },
+    /// Count past alerts by time, kind, source, network and port, and what was harmless
+    Stats(statistics::Stretch),
+    /// Say what was harmless, and why: each class with an example
+    Noise(statistics::Since),
+    /// Print all past alerts, the oldest first, for other programs
+    Export(export::Args),
     /// Send a test alert the whole way to the screen
     TestAlert,
     /// Hold popups back for a time: 90s, 15m, 1h or until-resume
@@ -104,23 +109,6 @@ pub(crate) enum Switch {
     Off,
 }
 
-/// Which alerts are wanted.
-#[derive(Debug, ClapArgs)]
-pub(crate) struct Wanted {
-    /// At most so many
-    #[arg(short = 'n', long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
-    pub(crate) limit: u32,
-    /// Only this kind, as tcp-syn-scan
-    #[arg(long)]
-    pub(crate) kind: Option<Kind>,
-    /// Only from this severity, 1 (info) to 5 (critical)
-    #[arg(long, value_parser = clap::value_parser!(u8).range(1..=5))]
-    pub(crate) min_severity: Option<u8>,
-    /// Only from this address
-    #[arg(long)]
-    pub(crate) source: Option<std::net::IpAddr>,
-}
-
 /// Reads a time to pause for, in seconds; `until-resume` is 0.
 fn pause_time(text: &str) -> Result<u64, String> {
     const USAGE: &str = "write a number with s, m or h, as 15m or 1h, or until-resume";
@@ -144,21 +132,6 @@ fn pause_time(text: &str) -> Result<u64, String> {
     {
         Some(seconds) if seconds > 0 => Ok(seconds),
         _ => Err(USAGE.to_owned()),
-    }
-}
-
-impl Wanted {
-    /// The filter that asks the helper for them.
-    pub(crate) fn filter(&self) -> wallwatch_dbus::AlertFilter {
-        wallwatch_dbus::AlertFilter {
-            kind: self.kind.map_or_else(String::new, |kind| kind.to_string()),
-            min_severity: self.min_severity.unwrap_or(Severity::Info.level()),
-            source: self
-                .source
-                .map_or_else(String::new, |source| source.to_string()),
-            order: "desc".to_owned(),
-            ..Default::default()
-        }
     }
 }
 

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use wallwatch::bus;
+use wallwatch::{bus, text};
 use wallwatch_dbus::Helper1Proxy;
 
-use crate::{args::Wanted, error::Error, print::Printer};
+use crate::{
+    error::Error,
+    print::Printer,
+    wanted::{self, Page},
+};
 
 /// A call to the helper that went wrong.
 pub(crate) fn failed(error: zbus::Error) -> Error {
@@ -33,18 +37,34 @@ pub(crate) async fn status(printer: &mut Printer) -> Result<(), Error> {
 }
 
 /// `alerts`: the past.
-pub(crate) async fn alerts(wanted: &Wanted, printer: &mut Printer) -> Result<(), Error> {
+pub(crate) async fn alerts(page: &Page, printer: &mut Printer) -> Result<(), Error> {
     let helper = connect(bus::CALL_TIMEOUT).await?;
-    let mut alerts = helper
-        .get_alerts(0, wanted.limit, wanted.filter())
-        .await
-        .map_err(failed)?;
+    let mut filter = page.filter()?;
+    let limit = usize::try_from(page.limit()).unwrap_or(usize::MAX);
+    let mut alerts = Vec::new();
+    loop {
+        let wanted = (limit - alerts.len()).min(wanted::PAGE);
+        let count = u32::try_from(wanted).unwrap_or(u32::MAX);
+        let asked = helper.get_alerts(0, count, filter.clone());
+        let newest = asked.await.map_err(failed)?;
+        let is_last = newest.len() < wanted;
+        filter.before_seq = newest.last().map_or(filter.before_seq, |oldest| oldest.seq);
+        alerts.extend(newest);
+        if is_last || alerts.len() >= limit {
+            break;
+        }
+    }
     if alerts.is_empty() {
         return printer.note("No alerts.");
     }
+    if alerts.len() >= limit && filter.before_seq > 1 {
+        printer.note(&text::older_alerts(filter.before_seq))?;
+    }
     // The newest were asked for; on a terminal the newest belongs next to the prompt.
-    alerts.reverse();
-    alerts.iter().try_for_each(|alert| printer.alert(alert))
+    alerts
+        .iter()
+        .rev()
+        .try_for_each(|alert| printer.alert(alert))
 }
 
 /// `show`: one of them in full.
@@ -62,7 +82,7 @@ pub(crate) async fn test_alert(printer: &mut Printer) -> Result<(), Error> {
         .await
         .map_err(failed)?;
     if printer.json() {
-        return printer.line(&serde_json::json!({ "id": id }).to_string());
+        return printer.json_line(&serde_json::json!({ "id": id }));
     }
     printer.note(&format!(
         "Sent test alert {id}. It pops up on every desktop where Wallwatch runs and is not paused."

@@ -6,14 +6,19 @@
 mod analyze;
 mod args;
 mod configuration;
+mod csv;
 mod desktop;
 mod error;
 mod explain;
+mod export;
 mod forget;
 mod helper;
 mod hooks;
+mod moment;
 mod print;
 mod rules;
+mod statistics;
+mod wanted;
 mod watch;
 mod zone;
 
@@ -61,6 +66,9 @@ async fn ask(command: Command, printer: &mut Printer) -> Result<(), Error> {
         Command::Status => helper::status(printer).await,
         Command::Alerts(wanted) => helper::alerts(&wanted, printer).await,
         Command::Show { id } => helper::show(id, printer).await,
+        Command::Stats(stretch) => statistics::stats(&stretch, printer).await,
+        Command::Noise(since) => statistics::noise(&since, printer).await,
+        Command::Export(args) => export::run(&args, printer).await,
         Command::Watch => watch::run(printer).await,
         Command::TestAlert => helper::test_alert(printer).await,
         Command::Capture { switch } => helper::capture(matches!(switch, Switch::On), printer).await,

@@ -63,6 +63,11 @@ impl Printer {
         Ok(())
     }
 
+    /// Prints a JSON value on a line, so that nothing in it steers the terminal.
+    pub(crate) fn json_line(&mut self, value: &serde_json::Value) -> Result<(), Error> {
+        self.line(&text::escape_json(&value.to_string()))
+    }
+
     /// Prints a line that says what was done; not with `--json` or `--quiet`.
     pub(crate) fn note(&mut self, line: &str) -> Result<(), Error> {
         if self.json || self.quiet {
@@ -74,15 +79,11 @@ impl Printer {
 
     /// Prints an alert.
     pub(crate) fn alert(&mut self, alert: &Alert) -> Result<(), Error> {
-        let line = if self.json {
-            alert.to_json().to_string()
-        } else {
-            self.painted(
-                text::terminal_colour(alert.severity()),
-                &text::terminal_line(alert),
-            )
-        };
-        self.line(&line)
+        if self.json {
+            return self.json_line(&alert.to_json());
+        }
+        let colour = text::terminal_colour(alert.severity());
+        self.line(&self.painted(colour, &text::terminal_line(alert)))
     }
 
     /// Prints an alert with its reason and its first packets.
@@ -98,7 +99,7 @@ impl Printer {
     /// Prints the helper's state.
     pub(crate) fn status(&mut self, status: &Status) -> Result<(), Error> {
         if self.json {
-            return self.line(&status.to_json().to_string());
+            return self.json_line(&status.to_json());
         }
         let head = if !status.watching {
             self.painted("31", &text::not_watching(&status.reason, &status.mend))

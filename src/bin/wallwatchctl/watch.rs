@@ -132,7 +132,7 @@ impl Watch {
                 serde_json::json!({ "change": "down", "reason": reason.to_string(), "mend": reason.mend() })
             }
         };
-        printer.line(&line.to_string())
+        printer.json_line(&line)
     }
 
     /// Prints an incident now.

@@ -1,11 +1,10 @@
 //! `analyze`: looks for attacks in logs and captures.
 //!
 //! [`inputs`] merges what several files tell, each read as an [`input`] whose [`kind`] its first bytes say, without the twins of
-//! lines; [`trouble`] is what can be wrong with one. What is found goes to the [`sheet`] as a [`table`], as JSON or as [`csv`], with a [`summary`] at its end that
+//! lines; [`trouble`] is what can be wrong with one. What is found goes to the [`sheet`] as a [`table`], as JSON or as [`csv`](crate::csv), with a [`summary`] at its end that
 //! tells the [`fates`] of all lines too, past the [`progress`] of the work.
 
 mod columns;
-mod csv;
 mod fates;
 mod gzip;
 mod input;
@@ -44,7 +43,7 @@ use self::{
     sheet::{Form, Sheet},
     table::Look,
 };
-use crate::{error::Error, print::Printer, zone};
+use crate::{error::Error, print::Printer, wanted, zone};
 
 /// The exit code where an alert was found of the severity that was asked for.
 const FOUND: u8 = 10;
@@ -71,18 +70,8 @@ pub(crate) struct Args {
     #[arg(long, value_name = "FILE")]
     config: Option<PathBuf>,
     /// Exit with 10 when an alert is at least so severe: info, low, medium, high, critical or 1 to 5
-    #[arg(long, value_name = "LEVEL", value_parser = level)]
+    #[arg(long, value_name = "LEVEL", value_parser = wanted::level)]
     fail_on: Option<Severity>,
-}
-
-/// Reads a severity as its word or its number.
-fn level(text: &str) -> Result<Severity, String> {
-    let named = Severity::ALL
-        .iter()
-        .find(|severity| severity.to_string() == text || severity.level().to_string() == text);
-    named
-        .copied()
-        .ok_or_else(|| "write info, low, medium, high, critical or 1 to 5".to_owned())
 }
 
 /// Prints the attacks that the files tell of.

@@ -6,13 +6,12 @@ use wallwatch::text;
 use wallwatch_dbus::{Alert, Severity};
 
 use super::{
-    csv,
     fates::Facts,
     progress::Progress,
     summary::Summary,
     table::{Look, Table},
 };
-use crate::{error::Error, print::Printer};
+use crate::{csv, error::Error, print::Printer};
 
 /// So much is written at once.
 const BLOCK: usize = 1 << 15;

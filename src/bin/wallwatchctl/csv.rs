@@ -2,17 +2,18 @@
 
 use std::io;
 
-use csv::WriterBuilder;
+use ::csv::WriterBuilder;
 use serde_json::Value;
+use wallwatch::text::sanitize_whole;
 use wallwatch_dbus::Alert;
 
 /// The row of names.
-pub(super) fn head(out: &mut Vec<u8>) -> io::Result<()> {
+pub(crate) fn head(out: &mut Vec<u8>) -> io::Result<()> {
     write(out, Alert::KEYS.iter().map(|key| (*key).to_owned()))
 }
 
 /// The row of an alert.
-pub(super) fn row(alert: &Alert, out: &mut Vec<u8>) -> io::Result<()> {
+pub(crate) fn row(alert: &Alert, out: &mut Vec<u8>) -> io::Result<()> {
     let fields = alert.to_json();
     write(out, Alert::KEYS.iter().map(|key| cell(&fields[*key])))
 }
@@ -53,11 +54,11 @@ fn joined(parts: &[Value], between: &str) -> String {
 /// text.
 fn harmless(text: &str) -> String {
     // A stranger's control characters would steer the terminal, or end the row.
-    let text = text.replace(char::is_control, "\u{fffd}");
+    let text = sanitize_whole(text);
     if text.starts_with(['=', '+', '-', '@']) {
         format!("'{text}")
     } else {
-        text
+        text.into_owned()
     }
 }
 
@@ -83,7 +84,7 @@ mod tests {
             ..Alert::default()
         };
         let text = table(&alert);
-        let mut reader = csv::Reader::from_reader(text.as_bytes());
+        let mut reader = ::csv::Reader::from_reader(text.as_bytes());
         let names = reader.headers().unwrap().clone();
         let row = reader.records().next().unwrap().unwrap();
         let cell = |name: &str| &row[names.iter().position(|known| known == name).unwrap()];
