@@ -101,6 +101,8 @@ impl Hooks {
                     }
                 }
             }
+            // What ran before was for others, whatever their numbers are.
+            HelperEvent::Afresh => self.list.iter_mut().for_each(|own| own.told.clear()),
             // The rest is no alert.
             _ => {}
         }

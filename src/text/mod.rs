@@ -22,5 +22,5 @@ pub use escape::{
 };
 pub use rule::{rule, rule_author, rule_command, rule_undo};
 pub use state::{WAITING, not_watching, partly_watching, paused, source_line, tooltip_watching};
-pub use statistics::{noise_lines, older_alerts, statistics};
+pub use statistics::{forget_question, noise_lines, older_alerts, statistics};
 pub use units::{ago, count, date_time, moment_of_day, number, span, time_of_day};

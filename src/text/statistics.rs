@@ -175,6 +175,17 @@ pub fn older_alerts(before_seq: u64) -> String {
     format!("There may be older ones: wallwatchctl alerts --before {before_seq}")
 }
 
+/// Whether what was before a time (microseconds since 1970; 0 is all) shall really be forgotten.
+#[must_use]
+pub fn forget_question(before: i64) -> String {
+    let what = if before == 0 {
+        "every alert".to_owned()
+    } else {
+        format!("the alerts from before {}", date_time(before))
+    };
+    format!("Forget {what}, for everybody on this machine and for good? [y/N] ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

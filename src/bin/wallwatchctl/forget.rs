@@ -1,51 +1,49 @@
 //! `clear-history`: has the helper forget.
 
+use std::io::{self, IsTerminal as _, Write as _};
+
 use clap::Args as ClapArgs;
 use wallwatch::{bus, text};
-use wallwatch_helper::clock;
 
-use crate::{error::Error, helper, print::Printer};
+use crate::{
+    error::Error,
+    helper,
+    moment::{self, Moment},
+    print::Printer,
+};
 
 /// How much is forgotten.
 #[derive(Debug, ClapArgs)]
-#[group(required = true, multiple = false)]
 pub(crate) struct Args {
-    /// Everything
-    #[arg(long)]
-    all: bool,
-    /// All but the last time, as 7d or 12h
-    #[arg(long, value_name = "TIME", value_parser = time)]
-    keep: Option<i64>,
+    #[command(flatten)]
+    what: What,
+    /// Do not ask first, which is done on a terminal alone
+    #[arg(short, long)]
+    yes: bool,
 }
 
-/// Reads a time, in microseconds.
-fn time(text: &str) -> Result<i64, String> {
-    const USAGE: &str = "write a number with m, h or d, as 12h or 7d";
-    let (number, unit) = text.split_at(
-        text.find(|c: char| !c.is_ascii_digit())
-            .unwrap_or(text.len()),
-    );
-    let seconds: i64 = match unit {
-        "m" => 60,
-        "h" => 3600,
-        "d" => 86_400,
-        _ => return Err(USAGE.to_owned()),
-    };
-    let number = number.parse::<i64>().ok().filter(|number| *number > 0);
-    number
-        .and_then(|number| number.checked_mul(seconds * 1_000_000))
-        .ok_or_else(|| USAGE.to_owned())
+/// Which alerts.
+#[derive(Debug, ClapArgs)]
+#[group(required = true, multiple = false)]
+struct What {
+    /// All of them
+    #[arg(long)]
+    all: bool,
+    /// Those from before this time: 12h, 7d, or as 2026-11-22 14:05
+    #[arg(long, value_name = "TIME", value_parser = moment::read)]
+    before: Option<Moment>,
 }
 
 /// Forgets, for everybody and for good.
 pub(crate) async fn run(args: &Args, printer: &mut Printer) -> Result<(), Error> {
-    let before = args
-        .keep
-        .map_or(0, |keep| clock::now().0.saturating_sub(keep).max(1));
+    let (before, _) = moment::stretch(args.what.before, None)?;
+    if !args.yes && !is_meant(before)? {
+        return printer.note("Nothing was forgotten.");
+    }
     let helper = helper::connect(bus::DIALOG_TIMEOUT).await?;
     helper.clear_history(before).await.map_err(helper::failed)?;
     if printer.json() {
-        return printer.line(&serde_json::json!({ "before": before }).to_string());
+        return printer.json_line(&serde_json::json!({ "before": before }));
     }
     printer.note(&match before {
         0 => "The history is empty now.".to_owned(),
@@ -53,16 +51,15 @@ pub(crate) async fn run(args: &Args, printer: &mut Printer) -> Result<(), Error>
     })
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_time_to_keep_is_read_as_people_write_it() {
-        assert_eq!(time("7d"), Ok(7 * 86_400_000_000));
-        assert_eq!(time("90m"), Ok(90 * 60_000_000));
-        for wrong in ["", "7", "d", "0d", "-1d", "7w", "99999999999999999d"] {
-            assert!(time(wrong).is_err(), "{wrong}");
-        }
+/// Asks whoever sits at the terminal; where nobody does, it is meant.
+fn is_meant(before: i64) -> Result<bool, Error> {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return Ok(true);
     }
+    let mut terminal = io::stderr().lock();
+    terminal.write_all(text::forget_question(before).as_bytes())?;
+    terminal.flush()?;
+    let mut answer = String::new();
+    io::stdin().read_line(&mut answer)?;
+    Ok(["y", "yes"].contains(&answer.trim().to_lowercase().as_str()))
 }

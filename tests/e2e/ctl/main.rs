@@ -2,6 +2,7 @@
 
 mod errors;
 mod export;
+mod forget;
 mod past;
 
 use wallwatch_dbus::Alert;
