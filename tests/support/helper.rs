@@ -21,6 +21,7 @@ pub const RIGHTS: [&str; 2] = ["net_admin", "syslog"];
 #[derive(Debug)]
 pub struct Helper {
     process: Process,
+    program: Program,
     state: TempDir,
 }
 
@@ -74,10 +75,23 @@ impl Helper {
             .arg(directory)
             .args(arguments);
         let program = net.inside(program.clean_env().as_user(WALLWATCH, capabilities));
+        let program = alter(program);
         Self {
-            process: alter(program).start(),
+            process: program.start(),
+            program,
             state,
         }
+    }
+
+    /// Kills it outright, as a crash would.
+    pub fn crash(&mut self) {
+        self.process.signal("KILL");
+        self.process.wait(START_LIMIT);
+    }
+
+    /// Starts it again after [`Self::crash`], as it was started, with what it left behind; waits for nothing.
+    pub fn restart(&mut self) {
+        self.process = self.program.start();
     }
 
     /// The process.

@@ -102,6 +102,15 @@ impl World {
             .collect()
     }
 
+    /// Says the icon that the tray has reached the helper, and that it watches?
+    #[must_use]
+    pub fn is_watching(&self) -> bool {
+        self.panel.item().is_some_and(|item| {
+            let tooltip = item.tooltip.to_lowercase();
+            !tooltip.contains("not watching") && !tooltip.contains("asks its helper")
+        })
+    }
+
     /// Clicks on the entry of the menu that says this.
     pub fn click(&self, label: &str) {
         self.panel.choose(label);
