@@ -21,7 +21,7 @@ const WRITE_INTERVAL: Duration = Duration::from_millis(500);
 /// So many incidents are written in a transaction at most, so that the log of changes stays small.
 const TRANSACTION: usize = 64;
 /// While there is no disk, it is tried so often.
-const RETRY: Duration = Duration::from_secs(30);
+const RETRY: Duration = Duration::from_secs(10);
 /// The same where another program only holds it.
 const RETRY_BUSY: Duration = Duration::from_secs(2);
 /// Behind so long without work, the database gives its caches back.
