@@ -19,6 +19,11 @@ use wallwatch_test_support::{
 
 use crate::stage::{LIMIT, SILENCE, Stage};
 
+/// So often a runner is killed while scripts run,
+const KILLS: usize = 3;
+/// of which so many do at a time.
+const AT_ONCE: usize = 16;
+/// Writes for how many events each run stands.
 const COUNT: &str = "echo $((WALLWATCH_FOLDED + 1)) >> $OUT/count";
 
 fn sum(stage: &Stage) -> u64 {
@@ -56,8 +61,6 @@ fn while_there_is_no_runner_the_latest_waits_and_it_is_said_once() {
 #[test]
 fn a_runner_that_is_killed_in_the_middle_loses_nothing_that_was_not_begun() {
     require_root!();
-    const KILLS: usize = 3;
-    const AT_ONCE: usize = 16;
     let mut stage = Stage::new(Firewall::None);
     let settings = stage.reads_file();
     let lines = format!("on = \"event\"\nprefix = \"A \"\nper-minute = 120\nat-once = {AT_ONCE}");
