@@ -38,6 +38,9 @@ type Refusal = BoxDBusError;
 /// A request for a test alert, to be answered with its incident.
 pub type TestRequest = oneshot::Sender<u64>;
 
+/// The bus's own name, which it alone can send by.
+const BUS: &str = "org.freedesktop.DBus";
+
 /// The object.
 pub struct Service {
     authority: Arc<dyn Authority>,
@@ -105,6 +108,11 @@ impl Service {
         let sessions = Arc::clone(&self.sessions);
         let forget = async move {
             while let Some(signal) = leaving.next().await {
+                // Anybody may send us alone a signal that looks like the bus's; only the name of the sender cannot be forged.
+                let header = signal.message().header();
+                if header.sender().is_none_or(|sender| sender.as_str() != BUS) {
+                    continue;
+                }
                 if let Ok(arguments) = signal.args() {
                     subscribers.remove(arguments.name.as_str());
                     gate.left(arguments.name.as_str());

@@ -9,7 +9,7 @@ use wallwatch_helper::{
 };
 
 /// 2026-11-22 12:00 UTC.
-pub const NOW: Timestamp = Timestamp(1_795_348_800_000_000);
+pub(crate) const NOW: Timestamp = Timestamp(1_795_348_800_000_000);
 /// Kind, protocol, ports, tool and severity.
 const KINDS: [(&str, &str, &str, &str, u8); 8] = [
     (
@@ -30,11 +30,11 @@ const KINDS: [(&str, &str, &str, &str, u8); 8] = [
 
 /// The `n`-th incident; its number and that of its change are both `n`.
 #[must_use]
-pub fn alert(n: u32) -> Alert {
+pub(crate) fn alert(n: u32) -> Alert {
     let (kind, protocol, ports, tool, severity) = KINDS[n as usize % KINDS.len()];
     let address = |n: u32| {
-        let [a, b, c, d] = n.wrapping_mul(2_654_435_761).to_be_bytes();
-        format!("{}.{b}.{c}.{d}", a % 200 + 11)
+        let [first, second, third, fourth] = n.wrapping_mul(2_654_435_761).to_be_bytes();
+        format!("{}.{second}.{third}.{fourth}", first % 200 + 11)
     };
     let sources = if n.is_multiple_of(50) {
         (0..20).map(|more| address(n + more)).collect()
@@ -76,13 +76,13 @@ pub fn alert(n: u32) -> Alert {
 
 /// The same as a change.
 #[must_use]
-pub fn change(n: u32) -> Change {
+pub(crate) fn change(n: u32) -> Change {
     Change::Closed(alert(n))
 }
 
 /// So many first packets of an incident.
 #[must_use]
-pub fn facts(count: usize) -> Vec<Fact> {
+pub(crate) fn facts(count: usize) -> Vec<Fact> {
     (0..count)
         .map(|port| {
             let line = format!(

@@ -1,5 +1,4 @@
 //! The history where it hurts: killed while it writes, on a full disk, and with a million incidents.
-#![expect(clippy::missing_panics_doc, reason = "a check fails by panicking")]
 
 mod full;
 mod killed;

@@ -33,6 +33,7 @@ struct Fared {
 }
 
 /// Has a stranger do something, while somebody at the screen subscribes again and again.
+#[expect(clippy::print_stdout, reason = "the figures are wanted")]
 fn attacked(scene: &Scene, mallory: &mut Caller, command: &str) -> Fared {
     let login = Login::start(&scene.bus, BOB);
     let mut bob = Caller::in_session(&scene.bus, &login);
@@ -60,7 +61,10 @@ fn attacked(scene: &Scene, mallory: &mut Caller, command: &str) -> Fared {
         peak: peak_kib(pid).saturating_sub(before),
         kept: figures(pid).rss_kib.saturating_sub(before),
     };
-    println!("{command}: {fared:?}");
+    println!(
+        "{command}: {} calls of another beside it, median {:?}, slowest {:?}; the helper took {} KiB more, and keeps {}",
+        fared.calls, fared.median, fared.slowest, fared.peak, fared.kept
+    );
     fared
 }
 
