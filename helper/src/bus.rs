@@ -1,5 +1,5 @@
-//! The connection to the system bus, so that nobody swells the helper by it: what wants no answer is dropped unread, and no more is read
-//! than is answered.
+//! The connection to the system bus, so that nobody swells the helper by it: what wants no answer is dropped unread, what is too long comes
+//! without its body, and no more is read than is answered.
 //!
 //! zbus has a task for each call, and one that sends its answer waits where the bus takes nothing. So a user with all his 256 connections
 //! made the helper take 97 MB, be it by methods that cost nothing. Here nothing is read while something waits to be written: what
@@ -30,6 +30,7 @@ use tokio::{
         unix::{OwnedReadHalf, OwnedWriteHalf},
     },
     sync::Notify,
+    task::yield_now,
     time::timeout,
 };
 use zbus::{
@@ -46,10 +47,14 @@ use zbus::{
 const STUCK: Duration = Duration::from_secs(10);
 /// So much is read at once, in bytes: some dozens of messages.
 const BLOCK: usize = 8 * 1024;
+/// So many turns those who wait to write have before anything is read again: more than there are messages in what was read.
+const TURNS: u32 = 256;
 /// The part of a message that says how long it is, in bytes ("Message Format" in the D-Bus specification).
 const HEAD: usize = 16;
 /// No message is longer, in bytes (the same).
 const LONGEST: u64 = 128 << 20;
+/// A call with a longer body, or a longer list of fields, is none of ours, in bytes.
+const LONGEST_CALL: u64 = 64 * 1024;
 /// The type of a call, and the flag that no answer is wanted (the same).
 const CALL: u8 = 1;
 const NO_REPLY: u8 = 1;
@@ -102,15 +107,30 @@ impl Stuck {
 struct Flow {
     /// Does something wait to be written?
     is_shut: AtomicBool,
+    /// Did something, since the reader looked last?
+    was_shut: AtomicBool,
     opened: Notify,
     stuck: Notify,
 }
 
 impl Flow {
-    /// Waits until nothing waits to be written.
+    /// Waits until nothing waits to be written, nor any task behind it that comes to write when it has its turn.
     async fn open(&self) {
-        while self.is_shut.load(Ordering::Relaxed) {
-            self.opened.notified().await;
+        let mut turns = if self.was_shut.swap(false, Ordering::Relaxed) {
+            0
+        } else {
+            TURNS
+        };
+        loop {
+            while self.is_shut.load(Ordering::Relaxed) {
+                self.opened.notified().await;
+                turns = 0;
+            }
+            if turns == TURNS {
+                return;
+            }
+            turns += 1;
+            yield_now().await;
         }
     }
 }
@@ -121,6 +141,7 @@ struct Shut<'a>(&'a Flow);
 impl<'a> Shut<'a> {
     fn new(flow: &'a Flow) -> Self {
         flow.is_shut.store(true, Ordering::Relaxed);
+        flow.was_shut.store(true, Ordering::Relaxed);
         Self(flow)
     }
 }
@@ -174,6 +195,8 @@ enum Place {
     Kept(u64),
     /// In a message that is dropped.
     Dropped(u64),
+    /// In the head of a call so many bytes before its body, which is longer than any of ours and is dropped.
+    Cut(u64, u64),
 }
 
 /// The half that reads.
@@ -237,17 +260,29 @@ impl Reader {
                     self.place = if is_whole { Place::Line } else { Place::InLine };
                     return Ok(len);
                 }
-                Place::Between => self.place = place_of(&self.block[self.start..self.end]),
+                Place::Between => {
+                    let head = &mut self.block[self.start..self.end];
+                    self.place = place_of(head);
+                    if let Place::Cut(..) = self.place {
+                        // Without its body it is answered as one whose arguments are missing, and takes no room meanwhile.
+                        head[4..8].fill(0);
+                    }
+                }
+                Place::Cut(0, body) => self.place = Place::Dropped(body),
                 Place::Kept(0) | Place::Dropped(0) => self.place = Place::Between,
                 Place::Dropped(left) => {
                     let taken = self.take(left).len() as u64;
                     self.place = Place::Dropped(left - taken);
                 }
-                Place::Kept(left) => {
+                Place::Kept(left) | Place::Cut(left, _) => {
                     let taken = self.take(room.min(left));
                     out[..taken.len()].copy_from_slice(taken);
                     let len = taken.len();
-                    self.place = Place::Kept(left - len as u64);
+                    let left = left - len as u64;
+                    self.place = match self.place {
+                        Place::Cut(_, body) => Place::Cut(left, body),
+                        _ => Place::Kept(left),
+                    };
                     return Ok(len);
                 }
             }
@@ -266,11 +301,15 @@ fn place_of(head: &[u8]) -> Place {
         })
     };
     let (body, fields) = (number(4), number(12));
-    let len = (HEAD as u64 + fields).next_multiple_of(8) + body;
+    let before_body = (HEAD as u64 + fields).next_multiple_of(8);
+    let len = before_body + body;
     // One that is none ends the connection, and that is zbus's to say.
     let is_message = matches!(head[0], b'l' | b'B') && len <= LONGEST;
-    if is_message && head[1] == CALL && head[2] & NO_REPLY != 0 {
+    let is_call = is_message && head[1] == CALL;
+    if is_call && (head[2] & NO_REPLY != 0 || fields > LONGEST_CALL) {
         Place::Dropped(len)
+    } else if is_call && body > LONGEST_CALL {
+        Place::Cut(before_body, body)
     } else {
         Place::Kept(if is_message { len } else { u64::MAX })
     }
@@ -370,6 +409,31 @@ mod tests {
             sending.await.unwrap();
             assert!(read == kept, "in pieces of {piece} bytes");
         }
+    }
+
+    #[tokio::test]
+    async fn a_call_that_is_too_long_comes_without_its_body() {
+        let (mut reader, _writer, mut peer) = halves();
+        let long = call(1 << 20, Flags::empty());
+        let next = call(3, Flags::empty());
+        let sending = tokio::spawn(async move {
+            peer.write_all(&[long, next].concat()).await.unwrap();
+        });
+        reader.place = Place::Between;
+        let (mut read, mut buffer) = (Vec::new(), [0; 100]);
+        loop {
+            let len = reader.read(&mut buffer).await.unwrap();
+            if len == 0 {
+                break;
+            }
+            read.extend_from_slice(&buffer[..len]);
+        }
+        sending.await.unwrap();
+        let next = call(3, Flags::empty());
+        assert!(read.len() < 2 * next.len(), "{} bytes", read.len());
+        assert_eq!(read[4..8], [0; 4]);
+        // All but the number of the message is the same.
+        assert!(read.ends_with(&next[HEAD..]));
     }
 
     #[tokio::test]

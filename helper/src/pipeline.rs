@@ -143,9 +143,11 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
         tokio::select! { _ = bus_gone => (), _ = announcing => (), () = connection.closed() => () }
     };
     let ended = tokio::select! {
+        biased;
         () = ended_by(&mut signals) => Ok(()),
-        () = lost => Err(Failure::bus_lost()),
+        // First, because whoever sends fails by it at the same time.
         () = stuck.happens() => Err(Failure::bus_stuck()),
+        () = lost => Err(Failure::bus_lost()),
         // It goes on for as long as the object on the bus does.
         () = steward.serve(orders, &mut hangups) => Err(Failure::bus_lost()),
     };
