@@ -31,6 +31,12 @@ impl TempDir {
         Self::within("/var/lib")
     }
 
+    /// Makes a directory in memory, for what writes so much that a disk would be waited for.
+    #[must_use]
+    pub fn in_memory() -> Self {
+        Self::within("/dev/shm")
+    }
+
     fn within(parent: &str) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         sweep(parent);

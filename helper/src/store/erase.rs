@@ -121,8 +121,9 @@ pub(super) fn prune(
 pub(super) fn shrink(database: &Connection, bounds: Bounds) -> rusqlite::Result<bool> {
     let free = pragma(database, "freelist_count")?;
     let pages = pragma(database, "page_count")?;
-    // Some free pages are left, since what is written next takes them.
-    if free <= VACUUM_STEP || pages <= bounds.pages && free <= pages / 4 {
+    let is_too_large = pages > bounds.pages && free > 0;
+    // Else some free pages are left, since what is written next takes them.
+    if !is_too_large && free <= VACUUM_STEP.max(pages / 4) {
         return Ok(false);
     }
     vacuum(database)?;

@@ -26,6 +26,8 @@ const BESIDE: [&str; 2] = ["-wal", "-shm"];
 const MOST_KEPT: usize = 3;
 /// The bytes of a page.
 const PAGE: u64 = 4096;
+/// The index of the log, in bytes, twice of what SQLite makes it for a log of that size (sqlite.org/walformat.html).
+const INDEX: u64 = 64 << 10;
 /// What is in memory alone may take so many bytes: some ten thousand incidents.
 const MEMORY: u64 = 10_000_000;
 /// So long is waited for another program that reads or writes at the moment.
@@ -127,7 +129,8 @@ impl Place {
     }
 
     fn bounds(&self) -> Bounds {
-        let pages = self.bytes.saturating_sub(self.log_bytes()) / PAGE;
+        let beside = self.log_bytes() + INDEX;
+        let pages = self.bytes.saturating_sub(beside) / PAGE;
         Bounds {
             pages: u32::try_from(pages).unwrap_or(u32::MAX),
             age: self.age,
