@@ -96,12 +96,7 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     intake.answer_for_noise();
     let mut hooks = hook::keeper::Keeper::new(Arc::clone(&intake), Arc::clone(&board));
     // The name comes first: a second helper ends here, before it has touched the firewall.
-    let (connection, stuck) = bus::connect()
-        .await
-        .map_err(|error| Failure::no_bus(&error))?;
-    let polkit = Polkit::new(&connection)
-        .await
-        .map_err(|error| Failure::no_bus(&error))?;
+    let (connection, stuck, polkit) = reach_bus().await.map_err(|error| Failure::no_bus(&error))?;
     let service = Service::new(
         Box::new(polkit),
         Arc::clone(&board),
@@ -143,9 +138,8 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
         tokio::select! { _ = bus_gone => (), _ = announcing => (), () = connection.closed() => () }
     };
     let ended = tokio::select! {
-        biased;
+        biased; // whoever sends fails at the same time as the bus is known to be stuck
         () = ended_by(&mut signals) => Ok(()),
-        // First, because whoever sends fails by it at the same time.
         () = stuck.happens() => Err(Failure::bus_stuck()),
         () = lost => Err(Failure::bus_lost()),
         // It goes on for as long as the object on the bus does.
@@ -168,6 +162,13 @@ pub async fn run(setup: Setup) -> Result<(), Failure> {
     // A disk that hangs is not waited for: what it had half a second ago is safe.
     drop(timeout(RELEASE_LIMIT * 2, history.end()).await);
     ended
+}
+
+/// The bus, what tells when it takes nothing more, and whom to ask who may do what.
+async fn reach_bus() -> zbus::Result<(Connection, bus::Stuck, Polkit)> {
+    let (connection, stuck) = bus::connect().await?;
+    let polkit = Polkit::new(&connection).await?;
+    Ok((connection, stuck, polkit))
 }
 
 /// Puts the object on the bus and takes the name; returns what follows those who are served, until the bus is gone.

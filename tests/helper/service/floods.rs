@@ -35,7 +35,7 @@ struct Fared {
 }
 
 /// Has a stranger do something, while somebody at the screen subscribes again and again.
-#[expect(clippy::print_stdout, reason = "the figures are wanted")]
+#[expect(clippy::print_stdout, reason = "it speaks to whoever runs the test")]
 fn attacked(scene: &Scene, mallory: &mut Caller, command: &str) -> Fared {
     let login = Login::start(&scene.bus, BOB);
     let mut bob = Caller::in_session(&scene.bus, &login);

@@ -2,6 +2,7 @@
 
 use std::{thread, time::Duration};
 
+use wallwatch_dbus::names::HELPER_BUS_NAME;
 use wallwatch_test_support::{
     Caller, Firewall, Helper, Process, Scene, SystemBus, TestNet,
     netns::attacker_v4,
@@ -73,7 +74,10 @@ fn where_the_bus_takes_nothing_more_the_helper_begins_anew_without_the_one_that_
         helper.process().log()
     );
     assert!(helper.process().log().contains("does not read"));
-    // As systemd starts it again.
+    // As systemd starts it again, a second later.
+    wait_until("the bus notices", Duration::from_secs(1), || {
+        !bus.has_name(HELPER_BUS_NAME)
+    });
     let _next = Helper::start(&bus, &net.victim);
     let mut root = Caller::start(&bus, 0);
     assert_eq!(root.call("Subscribe"), "");
