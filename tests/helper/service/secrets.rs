@@ -5,7 +5,9 @@ use std::time::Duration;
 use futures_lite::StreamExt as _;
 use tokio::time::timeout;
 use wallwatch_dbus::names;
-use wallwatch_test_support::{Firewall, Program, Scene, require_root, system_bus::MALLORY};
+use wallwatch_test_support::{
+    Firewall, Program, Scene, SystemBus, require_root, system_bus::MALLORY,
+};
 use zbus::{MatchRule, MessageStream};
 
 use crate::{LIMIT, error_name, has_table, helper};
@@ -69,6 +71,11 @@ async fn a_subscriber_gets_alerts_and_an_unauthorised_user_gets_nothing() {
     }
     let seen = monitor.log();
     assert!(!seen.contains("Alert"), "mallory saw: {seen}");
+    // It asked to see everything (BecomeMonitor), and then for a rule with eavesdrop=true.
+    assert!(
+        seen.contains("Falling back to eavesdropping"),
+        "what mallory was refused: {seen}"
+    );
     assert!(has_table(&scene.net.victim), "mallory changed nothing");
 }
 
@@ -139,4 +146,35 @@ async fn the_capturing_property_tells_everybody_and_no_more() {
             .is_err(),
         "nothing else is broadcast"
     );
+}
+
+#[test]
+fn nobody_else_can_have_the_name_not_even_root_before_the_helper_starts() {
+    require_root!();
+    let bus = SystemBus::start();
+    let program = || {
+        // DBUS_NAME_FLAG_DO_NOT_QUEUE, dbus/dbus-shared.h.
+        let words = [
+            "--system",
+            "--print-reply",
+            "--dest=org.freedesktop.DBus",
+            "/org/freedesktop/DBus",
+            "org.freedesktop.DBus.RequestName",
+        ];
+        let name = format!("string:{}", names::HELPER_BUS_NAME);
+        Program::new("dbus-send")
+            .args(words)
+            .args([name.as_str(), "uint32:4"])
+    };
+    for thief in [program(), program().as_user(MALLORY, &[])] {
+        let answer = bus.inside(thief).output();
+        assert!(
+            answer
+                .stderr
+                .contains("org.freedesktop.DBus.Error.AccessDenied"),
+            "{}",
+            answer.text()
+        );
+    }
+    assert!(!bus.has_name(names::HELPER_BUS_NAME));
 }
