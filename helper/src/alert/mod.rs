@@ -262,10 +262,12 @@ impl Incidents {
         if open.incident.is_scan() && is_entry(trace) {
             open.incident.enter(trace);
         }
+        // A packet is read a little later than its time, so that it may be older than what was told at a beat; one that is much
+        // older came before the clock was set back.
         let since_told = trace.time.since(open.told_at);
-        if since_told >= 0 && open.untold {
+        if since_told > -UPDATE_INTERVAL && open.untold {
             // It is told at a beat.
-        } else if (0..UPDATE_INTERVAL).contains(&since_told) {
+        } else if (-UPDATE_INTERVAL..UPDATE_INTERVAL).contains(&since_told) {
             open.untold = true;
             self.due = Some(earlier(self.due, open.due()));
         } else {

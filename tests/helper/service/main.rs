@@ -10,6 +10,7 @@ mod secrets;
 mod sessions;
 mod slow;
 mod subscriptions;
+mod updates;
 
 use std::time::Duration;
 
