@@ -18,7 +18,7 @@ async fn an_incident_that_grows_is_told_twice_a_second_and_in_the_end_as_a_whole
     let scene = Scene::new(Firewall::DropInput);
     let connection = scene.bus.connect().await;
     let proxy = helper(&connection).await;
-    let mut updated = proxy.receive_alert_updated().await.unwrap();
+    let mut changes = proxy.receive_alert_updated().await.unwrap();
     proxy.subscribe().await.unwrap();
 
     let ports = format!("1-{PORTS}");
@@ -27,7 +27,7 @@ async fn an_incident_that_grows_is_told_twice_a_second_and_in_the_end_as_a_whole
     let mut updates = 0;
     let began = Instant::now();
     let last = loop {
-        let signal = timeout(LIMIT, updated.next())
+        let signal = timeout(LIMIT, changes.next())
             .await
             .expect("the scan goes on")
             .unwrap();
